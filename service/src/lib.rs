@@ -1,0 +1,12 @@
+//! What both services are made of: Kafka and logging arguments, the topics' settings, the admin listener, shutdown.
+//!
+//! **Architecture invariant:** this crate knows nothing of events, of HTTP routes other than the admin ones, or of
+//! Postgres. It reads no environment but through the `clap` arguments that it declares.
+
+pub mod admin;
+pub mod kafka;
+pub mod logging;
+pub mod metrics;
+pub mod shutdown;
+pub mod topics;
+pub mod trace;

@@ -1,0 +1,207 @@
+//! The two topics and what makes an acknowledged record safe on them.
+//!
+//! A missing topic is created as it should be; an existing one is left alone, with a warning for each setting that
+//! makes a `202` worth less than it says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use thiserror::Error;
+
+use crate::kafka::KafkaArgs;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why the topics are not there.
+#[derive(Debug, Error)]
+pub enum TopicError {
+    /// A property is unknown to librdkafka or has an impossible value.
+    #[error("the Kafka settings are not usable: {0}")]
+    Settings(#[source] KafkaError),
+    /// No broker answered in time.
+    #[error("Kafka at {servers} does not answer: {source}")]
+    Unreachable {
+        /// The bootstrap servers tried.
+        servers: String,
+        /// What the client said.
+        source: KafkaError,
+    },
+    /// The broker refused to create a topic.
+    #[error(
+        "topic {topic} is missing and could not be created ({reason}); create it, or allow this login to"
+    )]
+    NotCreated {
+        /// The topic.
+        topic: String,
+        /// The broker's reason.
+        reason: String,
+    },
+}
+
+/// A topic as it should be.
+struct Wanted {
+    name: String,
+    partitions: i32,
+    replication: i32,
+    retention: Duration,
+}
+
+impl Wanted {
+    fn min_insync_replicas(&self) -> i32 {
+        (self.replication - 1).max(1)
+    }
+}
+
+/// Creates the topics that metadata does not show and warns about existing ones that are weaker than configured.
+/// Each question to Kafka waits `deadline` at most.
+///
+/// # Errors
+/// See [`TopicError`]; trying again may help with the last two.
+pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), TopicError> {
+    let wanted = |name: &str, retention: Duration| Wanted {
+        name: name.to_owned(),
+        partitions: args.kafka_partitions,
+        replication: args.kafka_replication,
+        retention,
+    };
+    let client: AdminClient<DefaultClientContext> =
+        args.client_config("prompt-telemetry-topics", &[]).create().map_err(TopicError::Settings)?;
+    let client = Arc::new(client);
+    let found = list_topics(&client, None, deadline).await.map_err(|source| TopicError::Unreachable {
+        servers: args.kafka_bootstrap_servers.clone(),
+        source,
+    })?;
+    for topic in [wanted(&args.kafka_topic, 7 * DAY), wanted(&args.dead_letter_topic(), 30 * DAY)] {
+        match found.iter().find(|found| found.name == topic.name) {
+            Some(found) => warn_if_weaker(&client, &topic, found, deadline).await,
+            None => create(&client, &topic, deadline).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A topic as metadata shows it.
+struct Found {
+    name: String,
+    partitions: usize,
+    replication: usize,
+}
+
+type Client = Arc<AdminClient<DefaultClientContext>>;
+
+/// Asks for all topics, or for one by name, which brokers that create topics on demand take as a demand. The call
+/// blocks, so it has a thread of its own.
+async fn list_topics(
+    client: &Client,
+    name: Option<String>,
+    deadline: Duration,
+) -> Result<Vec<Found>, KafkaError> {
+    let client = Arc::clone(client);
+    let ask = move || {
+        let metadata = client.inner().fetch_metadata(name.as_deref(), deadline)?;
+        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| Found {
+            name: topic.name().to_owned(),
+            partitions: topic.partitions().len(),
+            replication: topic
+                .partitions()
+                .iter()
+                .map(|partition| partition.replicas().len())
+                .min()
+                .unwrap_or(0),
+        });
+        Ok(topics.collect())
+    };
+    tokio::task::spawn_blocking(ask).await.expect("asking for metadata does not panic")
+}
+
+async fn create(client: &Client, topic: &Wanted, deadline: Duration) -> Result<(), TopicError> {
+    let min_insync = topic.min_insync_replicas().to_string();
+    let retention = topic.retention.as_millis().to_string();
+    let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication))
+        .set("min.insync.replicas", &min_insync)
+        .set("unclean.leader.election.enable", "false")
+        .set("retention.ms", &retention);
+    let options = AdminOptions::new().operation_timeout(Some(deadline)).request_timeout(Some(deadline));
+    let not_created = |reason: String| TopicError::NotCreated { topic: topic.name.clone(), reason };
+    let refused = match client.create_topics([&new], &options).await {
+        Ok(results) => results.into_iter().find_map(Result::err).map(|(_, code)| code),
+        Err(KafkaError::AdminOp(code)) => Some(code),
+        Err(error) => return Err(not_created(error.to_string())),
+    };
+    match refused {
+        None => tracing::info!(topic = topic.name, partitions = topic.partitions, "topic created"),
+        Some(RDKafkaErrorCode::TopicAlreadyExists) => {} // another process was first
+        // librdkafka's in-process cluster knows no CreateTopics, but makes a topic when asked for it by name.
+        Some(RDKafkaErrorCode::UnsupportedFeature) => {
+            let answer = list_topics(client, Some(topic.name.clone()), deadline).await;
+            if answer.map_err(|error| not_created(error.to_string()))?.is_empty() {
+                return Err(not_created("the broker cannot create topics".to_owned()));
+            }
+        }
+        Some(code) => return Err(not_created(code.to_string())),
+    }
+    Ok(())
+}
+
+async fn warn_if_weaker(client: &Client, wanted: &Wanted, found: &Found, deadline: Duration) {
+    let topic = &wanted.name;
+    if found.partitions < wanted.partitions as usize {
+        tracing::warn!(
+            topic,
+            found = found.partitions,
+            wanted = wanted.partitions,
+            "fewer partitions than configured"
+        );
+    }
+    if found.replication < wanted.replication as usize {
+        let (found, wanted) = (found.replication, wanted.replication);
+        tracing::warn!(
+            topic,
+            found,
+            wanted,
+            "fewer replicas than configured: acknowledged events are less safe"
+        );
+    }
+    let options = AdminOptions::new().request_timeout(Some(deadline));
+    let answer = client.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
+    match answer.ok().and_then(|mut results| results.pop()).and_then(Result::ok) {
+        Some(settings) => warn_of_settings(wanted, &settings),
+        None => tracing::debug!(topic, "the topic's settings cannot be read; they are not checked"),
+    }
+}
+
+fn warn_of_settings(wanted: &Wanted, settings: &ConfigResource) {
+    let topic = &wanted.name;
+    let value = |name: &str| settings.get(name).and_then(|entry| entry.value.clone());
+    let number = |name: &str| value(name).and_then(|value| value.parse::<i64>().ok());
+    if let Some(found) =
+        number("min.insync.replicas").filter(|found| *found < i64::from(wanted.min_insync_replicas()))
+    {
+        tracing::warn!(
+            topic,
+            found,
+            wanted = wanted.min_insync_replicas(),
+            "min.insync.replicas is low: acks=all waits for fewer copies"
+        );
+    }
+    if value("unclean.leader.election.enable").as_deref() == Some("true") {
+        tracing::warn!(topic, "unclean leader election is on: acknowledged events can be lost");
+    }
+    let wanted_ms = i64::try_from(wanted.retention.as_millis()).unwrap_or(i64::MAX);
+    if let Some(found_ms) = number("retention.ms").filter(|found| (0..wanted_ms).contains(found)) {
+        tracing::warn!(
+            topic,
+            found_ms,
+            wanted_ms,
+            "retention is short: events are dropped if storage is down for longer"
+        );
+    }
+    if value("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
+        tracing::warn!(topic, "the topic is compacted: all but the last event of a session will be dropped");
+    }
+}
