@@ -1,0 +1,26 @@
+//! Intake: events in over HTTP, into Kafka, and the aggregates read back.
+//!
+//! A request to write goes `routes → schema → producer`: the route reads the body, the crate `schema` judges the events,
+//! the producer hands them to Kafka, and the answer is sent when every record is acknowledged. A request to read goes
+//! `routes → queries`.
+//!
+//! **Architecture invariants:** writing never needs Postgres; when it is gone only the read routes answer `503`. Nothing
+//! but [`config`] reads the environment. Nothing but [`error`] knows which status a failure has. Only [`metrics`] holds
+//! names of metrics.
+
+pub mod access;
+pub mod body;
+pub mod clients;
+pub mod config;
+pub mod connections;
+pub mod error;
+pub mod health;
+pub mod metrics;
+pub mod openapi;
+pub mod producer;
+pub mod queries;
+pub mod router;
+pub mod routes;
+pub mod server;
+pub mod state;
+pub mod stream;

@@ -1,0 +1,27 @@
+//! The executable: parses the configuration, starts intake, stops it.
+
+use anyhow::Context;
+use clap::Parser;
+use ingest::config::Config;
+use ingest::server::Ingest;
+
+fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    if config.check_config {
+        let config = config.check()?;
+        ingest::producer::check(&config.kafka, config.limits.request_deadline())?;
+        return Ok(());
+    }
+    config.log.init();
+    let runtime = tokio::runtime::Runtime::new().context("the asynchronous runtime cannot start")?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = service::shutdown::signal();
+    let ingest = Ingest::bind(config).await?;
+    tracing::info!(address = %ingest.address(), admin_address = %ingest.admin_address(), "listening");
+    ingest.serve(stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The two calls that take events: read, judge, hand to Kafka, wait for every acknowledgement, answer.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use http::StatusCode;
+use schema::{
+    Batch, BatchAccepted, EventAccepted, Fault, FaultCode, RejectedEvent, SubmissionStatus, SubmittedBatch,
+    SubmittedEvent, TRACEPARENT_HEADER, limits,
+};
+use service::trace::Traceparent;
+use uuid::Uuid;
+
+use crate::body::{self, Received};
+use crate::clients::Peer;
+use crate::error::ApiError;
+use crate::metrics::Entry;
+use crate::openapi::WriteProblems;
+use crate::producer::{ProduceError, Submission};
+use crate::state::App;
+
+/// Where one event goes.
+pub const EVENT: &str = "/api/telemetry/prompt";
+/// Where a batch goes.
+pub const BATCH: &str = "/api/telemetry/prompt/batch";
+
+/// Takes one event.
+///
+/// `202` means that Kafka has the event safe. Sending it again is harmless as long as it keeps its id, or, without an id,
+/// its timestamp and content.
+#[utoipa::path(
+    post,
+    path = EVENT,
+    operation_id = "submitEvent",
+    tag = "events",
+    params(("key" = Option<String>, Query, description = "A write key, for senders that cannot set headers.")),
+    request_body(content((SubmittedEvent = "application/json"), (String = "text/plain"))),
+    responses(
+        (status = 202, description = "The event is safe.", body = EventAccepted),
+        WriteProblems,
+    ),
+    security((), ("writeKey" = [])),
+)]
+pub async fn submit_event(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<EventAccepted>), ApiError> {
+    let trace = admit(&app, &request)?;
+    let received = body::read(request, &app.limits).await?;
+    let _place = app.enter()?;
+    let mut submission = app.producer.begin(&trace)?;
+    let bytes = unpack(&app, received).await?;
+    let (id, entry) = hand_over_event(&app, body::text(&bytes)?, &mut submission)?;
+    drop(bytes);
+    acknowledge(&app, submission, entry).await?;
+    Ok((StatusCode::ACCEPTED, Json(EventAccepted { id, status: SubmissionStatus::Accepted })))
+}
+
+/// Takes 1 to 1,000 events.
+///
+/// Each is judged on its own. `202` means that Kafka has all events safe but the rejected ones; a `503` means that some
+/// may not be safe, and that all should be sent again.
+#[utoipa::path(
+    post,
+    path = BATCH,
+    operation_id = "submitBatch",
+    tag = "events",
+    params(("key" = Option<String>, Query, description = "A write key, for senders that cannot set headers.")),
+    request_body(content((SubmittedBatch = "application/json"), (String = "text/plain"))),
+    responses(
+        (status = 202, description = "The accepted events are safe.", body = BatchAccepted),
+        WriteProblems,
+    ),
+    security((), ("writeKey" = [])),
+)]
+pub async fn submit_batch(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<BatchAccepted>), ApiError> {
+    let trace = admit(&app, &request)?;
+    let received = body::read(request, &app.limits).await?;
+    let _place = app.enter()?;
+    let mut submission = app.producer.begin(&trace)?;
+    let bytes = unpack(&app, received).await?;
+    let (count, rejected, entry) = hand_over_batch(&app, body::text(&bytes)?, &mut submission)?;
+    // Not kept while Kafka works: many requests may wait.
+    drop(bytes);
+    acknowledge(&app, submission, entry).await?;
+    let status = if rejected.is_empty() { SubmissionStatus::Accepted } else { SubmissionStatus::Partial };
+    Ok((StatusCode::ACCEPTED, Json(BatchAccepted { count, status, rejected })))
+}
+
+/// Who sends, may they, and may they now; and the trace that their events belong to.
+fn admit(app: &App, request: &Request) -> Result<Traceparent, ApiError> {
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        app.take_turn(*peer)?;
+    }
+    app.access.writer(request.headers(), request.uri())?;
+    let trace = request.headers().get(TRACEPARENT_HEADER).map(http::HeaderValue::as_bytes);
+    Ok(Traceparent::from_header(trace))
+}
+
+async fn unpack(app: &App, received: Received) -> Result<bytes::Bytes, ApiError> {
+    received.unpack(app.limits.max_unpacked_bytes as usize).await
+}
+
+fn hand_over_event<'a>(
+    app: &'a App,
+    text: &str,
+    submission: &mut Submission<'_>,
+) -> Result<(Uuid, Entry<'a>), ApiError> {
+    let event = schema::read_event(text).map_err(|malformed| ApiError::Malformed(malformed.to_string()))?;
+    let mut entry = app.ledger.receive(1);
+    let judged = event.map_err(|fault| vec![fault]).and_then(|event| event.validate(now(), Uuid::now_v7));
+    let accepted = judged.map_err(|faults| {
+        entry.reject(reason(&faults));
+        ApiError::InvalidEvent(faults)
+    })?;
+    if accepted.clock_ahead {
+        app.ledger.clock_ahead();
+    }
+    submission.add(&accepted.event)?;
+    Ok((accepted.event.id, entry))
+}
+
+fn hand_over_batch<'a>(
+    app: &'a App,
+    text: &str,
+    submission: &mut Submission<'_>,
+) -> Result<(usize, Vec<RejectedEvent>, Entry<'a>), ApiError> {
+    let batch = schema::read_batch(text).map_err(|malformed| ApiError::Malformed(malformed.to_string()))?;
+    let Batch { events, total } = batch.map_err(|fault| ApiError::InvalidBatch(vec![fault]))?;
+    let mut entry = app.ledger.receive(total);
+    if total == 0 {
+        let fault = Fault::new("events", FaultCode::Empty, "expected 1 to 1000 events, found none");
+        return Err(ApiError::InvalidBatch(vec![fault]));
+    }
+    if total > limits::BATCH_EVENTS {
+        entry.reject_all_of(total, FaultCode::TooMany);
+        return Err(ApiError::TooManyEvents { found: total });
+    }
+    let received_at = now();
+    let mut rejected = Vec::new();
+    for (index, event) in events.into_iter().enumerate() {
+        let id = event.as_ref().ok().and_then(|event| event.sent_id()).map(str::to_owned);
+        match event.map_err(|fault| vec![fault]).and_then(|event| event.validate(received_at, Uuid::now_v7)) {
+            Ok(accepted) => {
+                if accepted.clock_ahead {
+                    app.ledger.clock_ahead();
+                }
+                submission.add(&accepted.event)?;
+            }
+            Err(errors) => {
+                entry.reject(reason(&errors));
+                rejected.push(RejectedEvent { index, id, errors });
+            }
+        }
+    }
+    if rejected.len() == total {
+        return Err(ApiError::AllRejected(rejected));
+    }
+    Ok((total - rejected.len(), rejected, entry))
+}
+
+async fn acknowledge(app: &App, submission: Submission<'_>, entry: Entry<'_>) -> Result<(), ApiError> {
+    let start = Instant::now();
+    let result = submission.acknowledged(app.limits.request_deadline()).await;
+    app.ledger.acknowledged_after(start.elapsed());
+    result?;
+    entry.accept();
+    Ok(())
+}
+
+impl From<ProduceError> for ApiError {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Unavailable => Self::KafkaUnavailable,
+            ProduceError::QueueFull => Self::QueueFull,
+            ProduceError::TooLarge => Self::RecordTooLarge,
+            ProduceError::Deadline => Self::Unacknowledged,
+            ProduceError::Refused(code) => {
+                tracing::warn!(%code, "Kafka refused a record");
+                Self::Unacknowledged
+            }
+        }
+    }
+}
+
+/// The label of a rejected event: the first rule it breaks.
+fn reason(faults: &[Fault]) -> FaultCode {
+    faults.first().map_or(FaultCode::WrongType, |fault| fault.code)
+}
+
+/// Unix milliseconds.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,175 @@
+//! Starts intake and stops it: not ready at once, then serve on for a while, then finish, then flush.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use service::admin::Admin;
+use service::kafka::KafkaArgs;
+use service::metrics::Metrics;
+use service::topics::{TopicError, ensure_topics};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::clients::RateLimit;
+use crate::config::{Config, ConfigError};
+use crate::connections::Connections;
+use crate::health::IntakeHealth;
+use crate::metrics::{self, Ledger};
+use crate::producer::Producer;
+use crate::queries;
+use crate::router::router;
+use crate::state::App;
+
+/// Why intake cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be had.
+    #[error("cannot listen on {address}: {source}; is it in use, or not this machine's?")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Intake with its listeners bound.
+pub struct Ingest {
+    app: Arc<App>,
+    connections: Connections,
+    listener: TcpListener,
+    address: SocketAddr,
+    admin: Admin,
+    metrics: Metrics,
+    kafka: KafkaArgs,
+    drain_delay: Duration,
+    grace: Duration,
+}
+
+impl Ingest {
+    /// Checks the configuration and binds the listeners. Neither Kafka nor Postgres need be there yet.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let config = config.check()?;
+        allow_many_connections();
+        let metrics = metrics::install();
+        let producer = Producer::new(&config.kafka, config.limits.request_deadline())?;
+        let bind_error = |address| move |source| StartError::Bind { address, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(bind_error(config.listen))?;
+        let address = listener.local_addr().map_err(bind_error(config.listen))?;
+        let admin = Admin::bind(config.admin_listen).await.map_err(bind_error(config.admin_listen))?;
+        let limits = &config.limits;
+        let reads = config.database_url.as_deref().map(|url| queries::connect(url, limits)).transpose()?;
+        let rate_limit = limits
+            .rate_limit_per_second
+            .map(|per_second| RateLimit::new(per_second, limits.rate_limit_burst.unwrap_or(per_second)));
+        let app = Arc::new(App {
+            producer,
+            ledger: Ledger::new(),
+            access: Access::new(config.write_keys, config.read_token),
+            rate_limit,
+            reads,
+            web_dir: config.web_dir,
+            room: Semaphore::new(limits.max_requests_in_flight as usize),
+            limits: limits.clone(),
+        });
+        let connections = Connections::new(router(Arc::clone(&app), &config.cors_origins), &app.limits);
+        let drain_delay = Duration::from_millis(app.limits.drain_delay_ms);
+        let grace = config.shutdown.grace();
+        Ok(Self {
+            app,
+            connections,
+            listener,
+            address,
+            admin,
+            metrics,
+            kafka: config.kafka,
+            drain_delay,
+            grace,
+        })
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics and health are answered.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.local_addr()
+    }
+
+    /// Serves until `stop` is cancelled, and then for as long as the drain takes, the grace period at most.
+    pub async fn serve(self, stop: CancellationToken) {
+        let health = Arc::new(IntakeHealth::new(Arc::clone(&self.app), stop.clone()));
+        let admin_stop = CancellationToken::new();
+        let admin = tokio::spawn(self.admin.serve(health, self.metrics, admin_stop.clone()));
+        let topics = tokio::spawn(prepare_topics(Arc::clone(&self.app), self.kafka));
+
+        let drained = CancellationToken::new();
+        let accepting = self.connections.accept(self.listener, &drained);
+        let delay = async {
+            stop.cancelled().await;
+            tracing::info!(
+                delay_ms = self.drain_delay.as_millis(),
+                "not ready any more; serving on for a while"
+            );
+            tokio::time::sleep(self.drain_delay.min(self.grace / 2)).await;
+            drained.cancel();
+            Instant::now()
+        };
+        let ((), stopped) = tokio::join!(accepting, delay);
+
+        topics.abort();
+        // A second is kept for the flush: requests that wait for Kafka longer than that are cut off.
+        let left = self.grace.saturating_sub(self.drain_delay.min(self.grace / 2));
+        let cut_off = self.connections.finish(left.saturating_sub(Duration::from_secs(1))).await;
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "the grace period is over: connections are cut off");
+        }
+        let app = Arc::clone(&self.app);
+        let patience = left.saturating_sub(stopped.elapsed()).max(Duration::from_millis(100));
+        let flushed = tokio::task::spawn_blocking(move || app.producer.flush(patience)).await;
+        if flushed.is_err() {
+            tracing::error!("flushing the Kafka client panicked");
+        }
+        admin_stop.cancel();
+        let _ended = admin.await;
+    }
+}
+
+/// Sees to it that the topics exist, however long Kafka takes to be there.
+async fn prepare_topics(app: Arc<App>, kafka: KafkaArgs) {
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match ensure_topics(&kafka, Duration::from_secs(5)).await {
+            Ok(()) => return app.producer.topics_exist(),
+            Err(error @ TopicError::Unreachable { .. }) => tracing::warn!(%error, "waiting for Kafka"),
+            Err(error) => tracing::error!(%error, "no event can be taken yet"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(Duration::from_secs(5));
+    }
+}
+
+/// Each connection takes a descriptor, and the usual limit for a process is 1,024 until it asks for more.
+fn allow_many_connections() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,58 @@
+//! What the routes share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::access::Access;
+use crate::clients::{Peer, RateLimit};
+use crate::config::LimitArgs;
+use crate::error::ApiError;
+use crate::metrics::Ledger;
+use crate::producer::Producer;
+
+/// One running intake.
+pub struct App {
+    /// The way to Kafka.
+    pub producer: Producer,
+    /// The count of events.
+    pub ledger: Ledger,
+    /// Who may do what.
+    pub access: Access,
+    /// Sizes and times.
+    pub limits: LimitArgs,
+    /// Requests a client may make, if that is limited.
+    pub rate_limit: Option<RateLimit>,
+    /// The way to the aggregates, if there is one.
+    pub reads: Option<PgPool>,
+    /// The folder of the web pages, if there is one.
+    pub web_dir: Option<PathBuf>,
+    /// Room for requests.
+    pub room: Semaphore,
+}
+
+impl App {
+    /// Counts a request against its client's limit.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`].
+    pub fn take_turn(&self, peer: Peer) -> Result<(), ApiError> {
+        self.rate_limit.as_ref().map_or(Ok(()), |limit| limit.take(peer))
+    }
+
+    /// Takes a place among the requests in flight, until the permit is dropped.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`], at once, when there is none.
+    pub fn enter(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.room.try_acquire().map_err(|_| ApiError::Overloaded)
+    }
+
+    /// How long the database may take.
+    #[must_use]
+    pub fn database_timeout(&self) -> Duration {
+        Duration::from_millis(self.limits.database_timeout_ms)
+    }
+}

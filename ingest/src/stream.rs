@@ -1,0 +1,115 @@
+//! A TCP stream that closes without losing the answer, and that a client who does not read cannot hold for ever.
+//!
+//! A socket that is closed with bytes unread resets the connection, and the client may never see the answer that was
+//! sent before, such as a 413 to a body that is still coming. So the end is in two steps: tell the client that nothing
+//! more will come, then read and drop what it still sends, for a bounded time and size.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
+/// How long the client may leave a full window unread.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+
+/// The stream of one connection.
+pub struct Stream {
+    tcp: TokioIo<TcpStream>,
+    closing: Option<Closing>,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+struct Closing {
+    deadline: Pin<Box<Sleep>>,
+    dropped: usize,
+}
+
+impl Stream {
+    /// Wraps a stream.
+    #[must_use]
+    pub fn new(tcp: TcpStream) -> Self {
+        Self { tcp: TokioIo::new(tcp), closing: None, stalled: None }
+    }
+
+    /// Passes a finished write on; an unfinished one may not stay so for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(context, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        self.unless_stalled(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(context, slices);
+        self.unless_stalled(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        if stream.closing.is_none() {
+            ready!(Pin::new(&mut stream.tcp).poll_shutdown(context))?;
+        }
+        let closing =
+            stream.closing.get_or_insert_with(|| Closing { deadline: Box::pin(sleep(LINGER)), dropped: 0 });
+        loop {
+            if closing.dropped >= LINGER_BYTES || closing.deadline.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut space = [MaybeUninit::uninit(); 16 * 1024];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            // An error is as good as an end: nothing more will come.
+            match ready!(Pin::new(&mut stream.tcp).poll_read(context, buffer.unfilled())) {
+                Ok(()) if !buffer.filled().is_empty() => closing.dropped += buffer.filled().len(),
+                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who may write, who may read, and how often.
+
+use ingest::server::Ingest;
+use serde_json::{Value, json};
+
+use crate::intake::{BATCH, EVENT, Intake, config, problem};
+
+fn event() -> Value {
+    json!({ "eventType": "impression", "promptId": "p", "sessionId": "s" })
+}
+
+#[tokio::test]
+async fn with_write_keys_only_those_who_have_one_may_write() {
+    let intake = Intake::start(&["--write-keys=key-one,key-two"]).await;
+    for (path, body) in [(EVENT, event()), (BATCH, json!({ "events": [event()] }))] {
+        for key in ["key-one", "key-two"] {
+            let by_header = intake.post(path).bearer_auth(key).body(body.to_string()).send().await.unwrap();
+            assert_eq!(by_header.status(), 202);
+            let by_query = intake.send(&format!("{path}?a=b&key={key}"), &body).await;
+            assert_eq!(by_query.status(), 202);
+        }
+        for wrong in ["", "key", "key-on", "key-onee", "key-one,key-two"] {
+            let by_header = intake.post(path).bearer_auth(wrong).body(body.to_string()).send().await.unwrap();
+            assert_eq!(by_header.headers()["www-authenticate"], "Bearer");
+            problem(by_header, 401, "unauthorized").await;
+            let by_query = intake.send(&format!("{path}?key={wrong}"), &body).await;
+            problem(by_query, 401, "unauthorized").await;
+        }
+        problem(intake.send(path, &body).await, 401, "unauthorized").await;
+        let basic = intake.post(path).basic_auth("key-one", Some("key-one")).body(body.to_string());
+        problem(basic.send().await.unwrap(), 401, "unauthorized").await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_with_special_characters_works_in_the_query() {
+    let intake = Intake::start(&["--write-keys=a+b/c&d="]).await;
+    let response = intake.send(&format!("{EVENT}?key=a%2Bb%2Fc%26d%3D"), &event()).await;
+    assert_eq!(response.status(), 202);
+}
+
+#[tokio::test]
+async fn with_a_read_token_only_those_who_have_it_may_read() {
+    let intake = Intake::start_alone(&["--read-token=token", "--write-keys=key"]).await;
+    for path in ["/api/telemetry/prompt/p/stats", "/api/telemetry/prompts/performance"] {
+        // There is no database, so whoever is let in hears of that.
+        problem(intake.get(path).bearer_auth("token").send().await.unwrap(), 503, "reads_not_configured")
+            .await;
+        problem(intake.get(path).send().await.unwrap(), 401, "unauthorized").await;
+        problem(intake.get(path).bearer_auth("key").send().await.unwrap(), 401, "unauthorized").await;
+        let by_query = intake.get(&format!("{path}?key=token")).send().await.unwrap();
+        problem(by_query, 401, "unauthorized").await;
+    }
+    assert_eq!(intake.get("/openapi.json").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_client_that_is_too_fast_is_told_to_wait_whatever_it_says_of_itself() {
+    let intake = Intake::start(&["--rate-limit-per-second=1", "--rate-limit-burst=5"]).await;
+    let mut refused = 0;
+    for number in 0..20 {
+        let request = intake.post(EVENT).header("x-forwarded-for", format!("192.0.2.{number}"));
+        let response = request.body(event().to_string()).send().await.unwrap();
+        if response.status() == 202 {
+            continue;
+        }
+        problem(response, 429, "rate_limited").await;
+        refused += 1;
+    }
+    // The burst, and a few for the seconds that this takes.
+    assert!((1..=15).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn intake_does_not_start_where_anybody_could_read() {
+    let mut open = config("127.0.0.1:1", "t", &[]);
+    open.listen = "0.0.0.0:0".parse().unwrap();
+    let reason = Ingest::bind(open).await.err().expect("it is refused").to_string();
+    assert!(reason.contains("INGEST_READ_TOKEN") && reason.contains("--open-reads"), "{reason}");
+}

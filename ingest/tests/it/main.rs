@@ -1,0 +1,16 @@
+//! Intake as a client sees it: the real service on a free port, over HTTP, against a broker and a database.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod answers;
+mod bodies;
+mod connections;
+mod events;
+mod faults;
+mod intake;
+mod openapi;
+mod process;
+mod reads;
+mod rules;
+mod topic;
