@@ -1,0 +1,172 @@
+//! The events that go to the database together, as rows ready for COPY, with what is needed to account for each.
+//!
+//! Pure: records are pushed in, the clock is handed in. Knows neither Kafka's connection nor the database's.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
+use schema::Event;
+use uuid::Uuid;
+
+use crate::copy;
+use crate::decode::{self, Poison};
+use crate::record::{Archive, Kept};
+
+/// When a batch is closed; whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Records.
+    pub(crate) records: usize,
+    /// Bytes of memory that rows and records take.
+    pub(crate) bytes: usize,
+    /// Time since the first record came.
+    pub(crate) wait: Duration,
+}
+
+/// A record that can never be stored, and why.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    /// The record, untouched.
+    pub(crate) record: OwnedMessage,
+    /// A stable word.
+    pub(crate) reason: &'static str,
+    /// A sentence.
+    pub(crate) error: String,
+}
+
+/// Rows, and the records they came from. Empty ones are reused: their memory is kept.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// Which assignment of partitions the records came from.
+    pub(crate) generation: u64,
+    opened: Option<Instant>,
+    records: usize,
+    rows: Vec<u8>,
+    /// Where each row ends in `rows`, and the id, record and time of receipt of each.
+    ends: Vec<usize>,
+    ids: Vec<Uuid>,
+    kept: Vec<Kept>,
+    received: Vec<i64>,
+    oldest: Option<i64>,
+    seen: HashSet<Uuid>,
+    archive: Archive,
+    poisoned: Vec<DeadLetter>,
+    poisoned_bytes: usize,
+    next_offsets: BTreeMap<i32, i64>,
+}
+
+impl Batch {
+    /// Takes a record in, whatever it holds. `now` is the time of the first record's coming.
+    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, now: Instant) {
+        self.opened.get_or_insert(now);
+        self.records += 1;
+        self.next_offsets.insert(message.partition(), message.offset() + 1);
+        match decode::decode(message) {
+            Ok(event) => self.push_event(&event, message),
+            Err(poison) => self.push_poison(&poison, message),
+        }
+    }
+
+    fn push_event(&mut self, event: &Event<'_>, message: &BorrowedMessage<'_>) {
+        if !self.seen.insert(event.id) {
+            return; // the first one wins
+        }
+        copy::append_row(event, &mut self.rows);
+        self.ends.push(self.rows.len());
+        self.ids.push(event.id);
+        self.received.push(event.received_at);
+        self.oldest = Some(self.oldest.map_or(event.received_at, |oldest| oldest.min(event.received_at)));
+        self.kept.push(self.archive.keep(message));
+    }
+
+    fn push_poison(&mut self, poison: &Poison, message: &BorrowedMessage<'_>) {
+        let record = message.detach();
+        self.poisoned_bytes += record.payload().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
+        self.poisoned.push(DeadLetter { record, reason: poison.code(), error: poison.to_string() });
+    }
+
+    /// Whether it has room for no further record.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        let bytes = self.rows.len() + self.archive.len() + self.poisoned_bytes;
+        self.records >= limits.records || bytes >= limits.bytes
+    }
+
+    /// How long it may still stay open; zero when it is due, `None` when it is empty.
+    pub(crate) fn time_left(&self, limits: &Limits, now: Instant) -> Option<Duration> {
+        let opened = self.opened?;
+        let left = if self.is_full(limits) { Duration::ZERO } else { limits.wait };
+        Some(left.saturating_sub(now.saturating_duration_since(opened)))
+    }
+
+    /// Records taken in, poisoned ones and duplicates included.
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Rows: as many as there are different events.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Records whose event had come before in this batch.
+    pub(crate) fn duplicates(&self) -> usize {
+        self.records - self.ids.len() - self.poisoned.len()
+    }
+
+    /// The ids of some rows.
+    pub(crate) fn ids(&self, rows: Range<usize>) -> &[Uuid] {
+        &self.ids[rows]
+    }
+
+    /// The COPY bytes of adjoining rows.
+    pub(crate) fn bytes(&self, rows: Range<usize>) -> &[u8] {
+        let end_of = |row: usize| if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.rows[end_of(rows.start)..end_of(rows.end)]
+    }
+
+    /// When intake received the rows' events; Unix milliseconds.
+    pub(crate) fn received(&self) -> &[i64] {
+        &self.received
+    }
+
+    /// When intake received the oldest of them.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.oldest
+    }
+
+    /// The records that hold no event.
+    pub(crate) fn take_poisoned(&mut self) -> Vec<DeadLetter> {
+        std::mem::take(&mut self.poisoned)
+    }
+
+    /// The record of a row that the database refused.
+    pub(crate) fn dead_letter(&self, row: usize, topic: &str, error: String) -> DeadLetter {
+        let record = self.archive.restore(self.kept[row], topic);
+        DeadLetter { record, reason: "refused_by_database", error }
+    }
+
+    /// Partition and offset from which to read on once all of this is safe.
+    pub(crate) fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.next_offsets.iter().map(|(&partition, &offset)| (partition, offset))
+    }
+
+    /// Empties it for records of `generation`.
+    pub(crate) fn reset(&mut self, generation: u64) {
+        self.generation = generation;
+        self.opened = None;
+        self.records = 0;
+        self.rows.clear();
+        self.ends.clear();
+        self.ids.clear();
+        self.kept.clear();
+        self.received.clear();
+        self.oldest = None;
+        self.seen.clear();
+        self.archive.clear();
+        self.poisoned.clear();
+        self.poisoned_bytes = 0;
+        self.next_offsets.clear();
+    }
+}

@@ -1,0 +1,216 @@
+//! What the consumer can be told, on the command line or in the environment; `--help` is the reference.
+//!
+//! Nothing else reads either. What cannot work is refused here, before anything starts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use service::kafka::KafkaArgs;
+use service::logging::LogArgs;
+use service::shutdown::ShutdownArgs;
+use sqlx::postgres::PgConnectOptions;
+use thiserror::Error;
+
+use crate::batch::Limits;
+
+/// Brings prompt telemetry from Kafka into Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "consumer", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, on the stack of main")]
+pub enum Command {
+    /// Runs the service until SIGTERM.
+    Run(Config),
+    /// Brings the database to the newest schema, as its owner. Harmless when there is nothing to do.
+    Migrate(MigrateArgs),
+}
+
+/// What `consumer migrate` needs.
+#[derive(Args, Clone)]
+pub struct MigrateArgs {
+    /// The database, with the login that owns it.
+    #[arg(long = "database-url", env = "MIGRATE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(value_parser = |url: &str| database(url).map(|_| url.to_owned()))]
+    pub database_url: String,
+
+    /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// How it logs.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// A setting that cannot work. Its text says which, why, and what to do.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// What `consumer run` needs.
+#[derive(Args, Clone)]
+pub struct Config {
+    /// The database, with a login that is a member of telemetry_writer (and has BYPASSRLS, to be fast).
+    #[arg(long, env = "CONSUMER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(value_parser = database)]
+    pub database_url: Database,
+
+    /// Where /metrics, /livez and /readyz are served. Keep it from the public.
+    #[arg(long, env = "CONSUMER_ADMIN_LISTEN", default_value = "127.0.0.1:9102", value_name = "ADDRESS")]
+    pub admin_listen: SocketAddr,
+
+    /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// The consumer group. All processes of one group share the topic's partitions.
+    #[arg(long, env = "CONSUMER_GROUP", default_value = "prompt-telemetry-consumer", value_name = "NAME")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub group: String,
+
+    /// A batch is closed when it has this many records.
+    #[arg(long, env = "CONSUMER_BATCH_RECORDS", default_value_t = 10_000, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch_records: u32,
+
+    /// A batch is closed when its rows and records take this many bytes. There are two batches: one is filled while the
+    /// other is written.
+    #[arg(long, env = "CONSUMER_BATCH_BYTES", default_value_t = 16 << 20, value_name = "BYTES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(64 << 10..=256 << 20))]
+    pub batch_bytes: u32,
+
+    /// A batch is closed this many milliseconds after its first record.
+    #[arg(long, env = "CONSUMER_BATCH_WAIT_MS", default_value_t = 50, value_name = "MILLISECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub batch_wait_ms: u64,
+
+    /// A write that takes longer than this many seconds is given up and tried again.
+    #[arg(long, env = "CONSUMER_WRITE_TIMEOUT_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=50))]
+    pub write_timeout_seconds: u64,
+
+    /// How to reach Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// How it stops.
+    #[command(flatten)]
+    pub shutdown: ShutdownArgs,
+
+    /// How it logs.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// A database's address. It is never shown, since it may hold a password.
+#[derive(Clone)]
+pub struct Database(pub(crate) PgConnectOptions);
+
+impl Config {
+    /// When a batch is closed.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            records: self.batch_records as usize,
+            bytes: self.batch_bytes as usize,
+            wait: Duration::from_millis(self.batch_wait_ms),
+        }
+    }
+
+    /// How long one try of a write may take.
+    pub(crate) fn write_timeout(&self) -> Duration {
+        Duration::from_secs(self.write_timeout_seconds)
+    }
+
+    /// Refuses Kafka properties under which events would be lost, and those that librdkafka does not take.
+    ///
+    /// # Errors
+    /// The property and why it can't be set.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (name, value) in self.kafka.properties() {
+            let works = match name {
+                "enable.auto.commit" => value == "true",
+                "enable.auto.offset.store" => value == "false",
+                "partition.assignment.strategy" => !value.contains("cooperative"),
+                "group.protocol" => value == "classic",
+                "statistics.interval.ms" => {
+                    value.parse().is_ok_and(|interval: u32| (1..=10_000).contains(&interval))
+                }
+                _ => true,
+            };
+            if !works {
+                return Err(ConfigError(format!(
+                    "--kafka-property {name}={value} can't be used: the consumer's promises rest on its own setting of \
+                     {name}; leave it out"
+                )));
+            }
+        }
+        let native = self.kafka.client_config("prompt-telemetry-consumer", &[]).create_native_config();
+        native.map(drop).map_err(|error| ConfigError(format!("the Kafka settings are not usable: {error}")))
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Config").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for MigrateArgs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("MigrateArgs")
+    }
+}
+
+fn database(url: &str) -> Result<Database, String> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("postgres" | "postgresql")) {
+        return Err("expected postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE".to_owned());
+    }
+    url.parse().map(Database).map_err(|error: sqlx::Error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Cli, Command};
+
+    fn config(more: &[&str]) -> Result<super::Config, String> {
+        let arguments = [&["consumer", "run", "--database-url", "postgres://a:hunter2@h/d"], more].concat();
+        match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
+            Command::Run(config) => config.check().map(|()| config).map_err(|error| error.to_string()),
+            Command::Migrate(_) => unreachable!("it was told to run"),
+        }
+    }
+
+    #[test]
+    fn properties_that_would_lose_events_are_refused_and_others_are_not() {
+        for property in [
+            "enable.auto.offset.store=true",
+            "enable.auto.commit=false",
+            "partition.assignment.strategy=cooperative-sticky",
+            "group.protocol=consumer",
+            "statistics.interval.ms=0",
+        ] {
+            let error = config(&["--kafka-property", property]).unwrap_err();
+            assert!(error.contains(property), "{error}");
+        }
+        config(&["--kafka-property", "session.timeout.ms=6000"]).unwrap();
+    }
+
+    #[test]
+    fn a_password_is_shown_neither_by_a_configuration_nor_by_an_error() {
+        assert!(!format!("{:?}", config(&[]).unwrap()).contains("hunter2"));
+        let error =
+            Cli::try_parse_from(["consumer", "run", "--database-url", "mysql://a:hunter2@h/d"]).unwrap_err();
+        assert!(error.to_string().contains("expected postgres://"));
+    }
+}

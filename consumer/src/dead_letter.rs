@@ -1,0 +1,186 @@
+//! Records that can never be stored go to a topic of their own, as they were, with the reason in their headers.
+//!
+//! A letter counts only once the broker has acknowledged it, and is sent until it has. Knows nothing of events.
+
+use std::sync::Arc;
+
+use rdkafka::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use service::kafka::KafkaArgs;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::{Backoff, GaveUp};
+use crate::batch::DeadLetter;
+use crate::health::Health;
+use crate::{clock, logging, metrics};
+
+/// Why the record is here: a stable word.
+pub const REASON: &str = "dead-letter-reason";
+/// Why the record is here: a sentence.
+pub const ERROR: &str = "dead-letter-error";
+/// The topic it came from.
+pub const TOPIC: &str = "dead-letter-topic";
+/// The partition it came from.
+pub const PARTITION: &str = "dead-letter-partition";
+/// Its offset there.
+pub const OFFSET: &str = "dead-letter-offset";
+/// When it was sent here; Unix milliseconds.
+pub const AT: &str = "dead-letter-at";
+/// Present when the record was too large for the topic; holds the bytes its value had.
+pub const TRUNCATED: &str = "dead-letter-truncated";
+
+/// As much of a value as any topic takes.
+const CUT: usize = 64 * 1024;
+/// The longest sentence kept.
+const LONGEST_ERROR: usize = 4 * 1024;
+
+/// Sends to the dead-letter topic.
+pub(crate) struct DeadLetters {
+    producer: FutureProducer<Quiet>,
+    topic: String,
+    health: Arc<Health>,
+    abandon: CancellationToken,
+}
+
+/// How much of a record is sent. Less than all only when the broker finds it too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Whole,
+    /// Key, headers and the beginning of the value.
+    Cut,
+    /// Only what we say of it.
+    Bare,
+}
+
+impl DeadLetters {
+    /// A producer for the letters of `kafka`'s topic.
+    ///
+    /// # Errors
+    /// When librdkafka refuses a property.
+    pub(crate) fn new(
+        kafka: &KafkaArgs,
+        health: Arc<Health>,
+        abandon: CancellationToken,
+    ) -> KafkaResult<Self> {
+        let defaults = [
+            ("acks", "all"),
+            ("message.timeout.ms", "20000"),
+            ("linger.ms", "5"),
+            ("compression.type", "lz4"),
+            // The broker alone judges what is too large.
+            ("message.max.bytes", "100000000"),
+            ("queue.buffering.max.kbytes", "131072"),
+        ];
+        let config = kafka.client_config("prompt-telemetry-consumer-dead-letters", &defaults);
+        let producer = FutureProducer::from_config_and_context(&config, Quiet)?;
+        Ok(Self { producer, topic: kafka.dead_letter_topic(), health, abandon })
+    }
+
+    /// Returns when every letter is acknowledged, however long that takes.
+    ///
+    /// # Errors
+    /// When it had to give up.
+    pub(crate) async fn send(&self, letters: Vec<DeadLetter>) -> Result<(), GaveUp> {
+        // All at once first; whichever fails goes by itself, so that no letter suffers for its neighbour's size.
+        let sent: Vec<_> = letters.iter().map(|letter| self.post(letter, Size::Whole)).collect();
+        for (sent, letter) in sent.into_iter().zip(&letters) {
+            if self.finish(sent).await?.is_err() {
+                self.send_alone(letter).await?;
+            }
+            metrics::dead_lettered(letter.reason);
+        }
+        Ok(())
+    }
+
+    async fn send_alone(&self, letter: &DeadLetter) -> Result<(), GaveUp> {
+        let mut size = Size::Whole;
+        let mut backoff = Backoff::new();
+        loop {
+            match self.finish(self.post(letter, size)).await? {
+                Ok(()) => return Ok(()),
+                Err(error) if is_too_large(&error) && size != Size::Bare => {
+                    size = if size == Size::Whole { Size::Cut } else { Size::Bare };
+                }
+                Err(error) => {
+                    tracing::warn!(topic = self.topic, %error, "a dead letter was not acknowledged; trying again");
+                    backoff.wait(&self.abandon).await?;
+                }
+            }
+        }
+    }
+
+    /// Queues the letter; the answer comes with the future.
+    fn post(&self, letter: &DeadLetter, size: Size) -> impl Future<Output = KafkaResult<()>> + use<> {
+        let record = &letter.record;
+        let value = record.payload().map(|value| &value[..value.len().min(CUT)]);
+        let (key, value, headers) = match size {
+            Size::Whole => (record.key(), record.payload(), record.headers().cloned()),
+            Size::Cut => (record.key(), value, record.headers().cloned()),
+            Size::Bare => (None, None, None),
+        };
+        let mut message =
+            FutureRecord::to(&self.topic).headers(describe(letter, size, headers.unwrap_or_default()));
+        message.key = key;
+        message.payload = value;
+        let queued = self.producer.send_result(message).map_err(|(error, _)| error);
+        async move {
+            match queued?.await {
+                Ok(delivered) => delivered.map(drop).map_err(|(error, _)| error),
+                Err(_) => Err(KafkaError::Canceled),
+            }
+        }
+    }
+
+    async fn finish(&self, sent: impl Future<Output = KafkaResult<()>>) -> Result<KafkaResult<()>, GaveUp> {
+        tokio::select! {
+            sent = sent => {
+                self.health.turned();
+                Ok(sent)
+            }
+            () = self.abandon.cancelled() => Err(GaveUp),
+        }
+    }
+}
+
+/// The record's own headers, and ours behind them.
+fn describe(letter: &DeadLetter, size: Size, mut headers: OwnedHeaders) -> OwnedHeaders {
+    let record = &letter.record;
+    let end = letter.error.floor_char_boundary(LONGEST_ERROR);
+    let ours = [
+        (REASON, letter.reason.to_owned()),
+        (ERROR, letter.error[..end].to_owned()),
+        (TOPIC, record.topic().to_owned()),
+        (PARTITION, record.partition().to_string()),
+        (OFFSET, record.offset().to_string()),
+        (AT, clock::unix_milliseconds().to_string()),
+    ];
+    let truncated =
+        (size != Size::Whole).then(|| (TRUNCATED, record.payload().map_or(0, <[u8]>::len).to_string()));
+    for (key, value) in ours.into_iter().chain(truncated) {
+        headers = headers.insert(Header { key, value: Some(&value) });
+    }
+    headers
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge)
+    )
+}
+
+/// Says no more than the tries themselves do.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        logging::librdkafka(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "dead-letter producer");
+    }
+}

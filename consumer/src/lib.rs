@@ -1,0 +1,26 @@
+//! Brings prompt telemetry from Kafka into Postgres, each event once.
+//!
+//! The modules in the order of the flow: [`pipeline`] reads as the sentence `source → decode → batch → store → commit`,
+//! with [`dead_letter`] beside it; [`server`] starts and stops it; [`migrate`] prepares the database.
+//!
+//! **Architecture invariant:** events come from Kafka only, rows go to Postgres only, and nothing but the pipeline moves
+//! an offset. The service does no DDL.
+
+mod backoff;
+mod batch;
+mod clock;
+pub mod config;
+mod copy;
+pub mod dead_letter;
+mod decode;
+mod health;
+mod logging;
+mod metrics;
+pub mod migrate;
+mod pipeline;
+mod record;
+pub mod server;
+mod source;
+mod store;
+
+pub use crate::source::SourceError;

@@ -1,0 +1,35 @@
+//! The `consumer` executable: `consumer run` is the service, `consumer migrate` prepares its database.
+
+use clap::Parser;
+use consumer::config::{Cli, Command, Config, MigrateArgs};
+use consumer::migrate::migrate;
+use consumer::server::Consumer;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Run(config) if config.check_config => Ok(config.check()?),
+        // Its one setting was checked when it was parsed.
+        Command::Migrate(args) if args.check_config => Ok(()),
+        Command::Run(config) => run(config).await,
+        Command::Migrate(args) => bring_up_to_date(args).await,
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    config.log.init();
+    let stop = service::shutdown::signal();
+    let mut consumer = Consumer::start(config).await?;
+    tokio::select! {
+        ended = consumer.wait() => return Ok(ended?),
+        () = stop.cancelled() => consumer.stop(),
+    }
+    Ok(consumer.wait().await?)
+}
+
+async fn bring_up_to_date(args: MigrateArgs) -> anyhow::Result<()> {
+    args.log.init();
+    let applied = migrate(&args.database_url).await?;
+    tracing::info!(applied = ?applied.versions, before = applied.before, "the database has the newest schema");
+    Ok(())
+}

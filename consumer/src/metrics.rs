@@ -1,0 +1,129 @@
+//! Every metric of the consumer, each as a function; no other module holds a metric's name.
+//!
+//! The counters make a ledger of the process: consumed = inserted + duplicate + dead-lettered + in flight. A write whose
+//! answer was lost on the way is tried again and then finds its rows stored: they count as duplicates.
+
+use std::time::Duration;
+
+use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use service::metrics::Metrics;
+
+const CONSUMED: &str = "consumer_events_consumed_total";
+const INSERTED: &str = "consumer_events_inserted_total";
+const DUPLICATE: &str = "consumer_events_duplicate_total";
+const DEAD_LETTERED: &str = "consumer_events_dead_lettered_total";
+const IN_FLIGHT: &str = "consumer_events_in_flight";
+const BATCH_ROWS: &str = "consumer_batch_rows";
+const BATCH_WRITE: &str = "consumer_batch_write_seconds";
+const COMMITTED: &str = "consumer_received_to_committed_seconds";
+const LAG: &str = "consumer_lag_records";
+const OLDEST: &str = "consumer_oldest_unwritten_seconds";
+const OVERTAKEN: &str = "consumer_batches_overtaken_total";
+const RETRIED: &str = "consumer_writes_retried_total";
+const REBALANCED: &str = "consumer_rebalances_total";
+const OFFSETS_LOST: &str = "consumer_offset_resets_total";
+
+const ROWS: &[f64] =
+    &[1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0];
+const SECONDS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 7_200.0,
+    86_400.0,
+];
+
+/// Starts recording, with all counters at zero so that rates can be told from the first event on.
+pub(crate) fn install() -> Metrics {
+    let metrics = Metrics::install(&[(BATCH_ROWS, ROWS), (BATCH_WRITE, SECONDS), (COMMITTED, SECONDS)]);
+    describe_counter!(CONSUMED, "Records handed to the writer.");
+    describe_counter!(INSERTED, "Events that became a new row.");
+    describe_counter!(DUPLICATE, "Events whose id was stored, or stood in the batch, before.");
+    describe_counter!(DEAD_LETTERED, "Records moved to the dead-letter topic, by reason.");
+    describe_gauge!(IN_FLIGHT, "Records with the writer.");
+    describe_histogram!(BATCH_ROWS, "Rows of a batch.");
+    describe_histogram!(BATCH_WRITE, "Seconds from a batch's hand-over to its commit, retries included.");
+    describe_histogram!(COMMITTED, "Seconds from an event's receipt by intake to its commit.");
+    describe_gauge!(
+        LAG,
+        "Records of a partition that are not stored yet, for the partitions of this process."
+    );
+    describe_gauge!(
+        OLDEST,
+        "Seconds since the receipt of the oldest event that was read and is not stored yet."
+    );
+    describe_counter!(OVERTAKEN, "Batches in which another writer stored an event first.");
+    describe_counter!(RETRIED, "Writes that failed through no fault of their rows and were tried again.");
+    describe_counter!(REBALANCED, "Partition assignments received.");
+    describe_counter!(
+        OFFSETS_LOST,
+        "Partitions reset because Kafka no longer had the next record: events were lost."
+    );
+    for name in [CONSUMED, INSERTED, DUPLICATE, OVERTAKEN, RETRIED, REBALANCED, OFFSETS_LOST] {
+        counter!(name).absolute(0);
+    }
+    gauge!(IN_FLIGHT).set(0.0);
+    gauge!(OLDEST).set(0.0);
+    metrics
+}
+
+/// Records went to the writer.
+pub(crate) fn consumed(records: usize) {
+    counter!(CONSUMED).increment(records as u64);
+    gauge!(IN_FLIGHT).increment(records as f64);
+}
+
+/// Records came back from the writer, all accounted for.
+pub(crate) fn settled(records: usize) {
+    gauge!(IN_FLIGHT).decrement(records as f64);
+}
+
+/// A batch of `rows` is in the database; the ages are those of its rows, in milliseconds.
+pub(crate) fn written(
+    rows: usize,
+    took: Duration,
+    inserted: u64,
+    duplicates: u64,
+    ages: impl Iterator<Item = i64>,
+) {
+    counter!(INSERTED).increment(inserted);
+    counter!(DUPLICATE).increment(duplicates);
+    histogram!(BATCH_ROWS).record(rows as f64);
+    histogram!(BATCH_WRITE).record(took);
+    let committed = histogram!(COMMITTED);
+    for age in ages {
+        committed.record(age.max(0) as f64 / 1_000.0);
+    }
+}
+
+/// A record was acknowledged by the dead-letter topic.
+pub(crate) fn dead_lettered(reason: &'static str) {
+    counter!(DEAD_LETTERED, "reason" => reason).increment(1);
+}
+
+/// Another writer came first.
+pub(crate) fn overtaken() {
+    counter!(OVERTAKEN).increment(1);
+}
+
+/// A write is tried again.
+pub(crate) fn write_retried() {
+    counter!(RETRIED).increment(1);
+}
+
+/// Partitions were assigned.
+pub(crate) fn rebalanced() {
+    counter!(REBALANCED).increment(1);
+}
+
+/// Kafka had deleted records that were not read yet.
+pub(crate) fn offsets_lost() {
+    counter!(OFFSETS_LOST).increment(1);
+}
+
+/// Records of one partition that are not stored yet.
+pub(crate) fn lag(partition: i32, records: i64) {
+    gauge!(LAG, "partition" => partition.to_string()).set(records as f64);
+}
+
+/// The age of the oldest event that was read and is not stored; zero when there is none.
+pub(crate) fn oldest_unwritten(milliseconds: i64) {
+    gauge!(OLDEST).set(milliseconds.max(0) as f64 / 1_000.0);
+}

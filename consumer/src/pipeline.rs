@@ -1,0 +1,46 @@
+//! The way of every batch, in one place: source → (decode, batch) → store → commit, with dead letters beside it.
+//!
+//! Nothing else in the program lets an offset move.
+
+use std::time::Instant;
+
+use crate::backoff::GaveUp;
+use crate::batch::Batch;
+use crate::dead_letter::DeadLetters;
+use crate::source::Source;
+use crate::store::{Store, Written};
+use crate::{clock, metrics};
+
+/// Runs until the source ends.
+///
+/// # Errors
+/// When there was no time left to finish what the source had handed over.
+pub(crate) async fn run(
+    mut source: Source,
+    mut store: Store,
+    dead_letters: DeadLetters,
+    topic: &str,
+) -> Result<(), GaveUp> {
+    loop {
+        let next = tokio::select! {
+            next = source.next_batch() => next,
+            never = store.watch() => match never {},
+        };
+        let Some(mut batch) = next else { return Ok(()) };
+
+        let begun = Instant::now();
+        let written = store.write(&batch).await?;
+        tell(&batch, &written, begun);
+        let refused = written.refused.into_iter().map(|(row, error)| batch.dead_letter(row, topic, error));
+        let refused: Vec<_> = refused.collect();
+        dead_letters.send(batch.take_poisoned().into_iter().chain(refused).collect()).await?;
+        source.commit(batch);
+    }
+}
+
+fn tell(batch: &Batch, written: &Written, begun: Instant) {
+    let now = clock::unix_milliseconds();
+    let duplicates = batch.duplicates() as u64 + written.duplicates;
+    let ages = batch.received().iter().map(|received| now - received);
+    metrics::written(batch.len(), begun.elapsed(), written.inserted, duplicates, ages);
+}

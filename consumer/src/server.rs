@@ -1,0 +1,205 @@
+//! The running service: what `main` and the tests start and stop.
+//!
+//! It starts whether or not Kafka and Postgres are there, and waits for them; only what no waiting can help is an error.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+use service::admin::Admin;
+use service::kafka::KafkaArgs;
+use service::topics;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::backoff::Backoff;
+use crate::config::{Config, ConfigError};
+use crate::dead_letter::DeadLetters;
+use crate::health::Health;
+use crate::source::{Reader, Source, SourceError};
+use crate::store::Store;
+use crate::{metrics, pipeline};
+
+/// How long one question to Kafka about its topics may take.
+const TOPICS_DEADLINE: Duration = Duration::from_secs(5);
+/// The part of the grace period that is left for saying goodbye to Kafka.
+const GOODBYE: f64 = 0.2;
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting that can't work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// librdkafka refuses a property.
+    #[error("the Kafka settings are not usable: {0}; see --kafka-property")]
+    Kafka(#[from] KafkaError),
+    /// The admin address is taken or not ours.
+    #[error(
+        "cannot listen on {address} for metrics and health: {source}; choose another with --admin-listen"
+    )]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why the service ended other than by being stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Reading from Kafka ended.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A defect.
+    #[error("the consumer broke: {0}")]
+    Broke(#[from] tokio::task::JoinError),
+}
+
+/// A running consumer. Dropping it stops it without waiting.
+pub struct Consumer {
+    admin: SocketAddr,
+    stop: CancellationToken,
+    running: JoinHandle<Result<(), RunError>>,
+    _stop_on_drop: DropGuard,
+}
+
+impl Consumer {
+    /// Starts the consumer.
+    ///
+    /// # Errors
+    /// See [`StartError`]. That Kafka or Postgres is away is none.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let metrics = metrics::install();
+        let health = Arc::new(Health::new());
+        let address = config.admin_listen;
+        let admin = Admin::bind(address).await.map_err(|source| StartError::Admin { address, source })?;
+        let address = admin.local_addr();
+
+        let stop = CancellationToken::new();
+        let abandon = CancellationToken::new();
+        let (reader, source) = Reader::new(&config, Arc::clone(&health))?;
+        let dead_letters = DeadLetters::new(&config.kafka, Arc::clone(&health), abandon.clone())?;
+        let database = config.database_url.0.clone();
+        let store = Store::new(database, config.write_timeout(), Arc::clone(&health), abandon.clone());
+        announce(&config, address);
+
+        let flow = Flow { kafka: config.kafka, reader, source, store, dead_letters };
+        let grace = config.shutdown.grace();
+        let running = {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                let served = CancellationToken::new();
+                let _served = served.clone().drop_guard();
+                tokio::spawn(admin.serve(Arc::clone(&health) as Arc<_>, metrics, served));
+                tokio::select! {
+                    ended = flow.run(&stop, &health) => ended,
+                    () = grace_period(&stop, &health, &abandon, grace) => {
+                        tracing::warn!("the grace period is over; leaving without saying goodbye to Kafka");
+                        Ok(())
+                    }
+                }
+            })
+        };
+        Ok(Self { admin: address, _stop_on_drop: stop.clone().drop_guard(), stop, running })
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Begins to stop: what is held is written and committed, within the grace period.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When it did not end because of [`Consumer::stop`].
+    pub async fn wait(&mut self) -> Result<(), RunError> {
+        (&mut self.running).await?
+    }
+}
+
+/// Everything that takes part in the flow.
+struct Flow {
+    kafka: KafkaArgs,
+    reader: Reader,
+    source: Source,
+    store: Store,
+    dead_letters: DeadLetters,
+}
+
+impl Flow {
+    async fn run(self, stop: &CancellationToken, health: &Health) -> Result<(), RunError> {
+        if !ensure_topics(&self.kafka, stop, health).await {
+            return Ok(());
+        }
+        let reading = self.reader.start(stop.clone());
+        let writing = pipeline::run(self.source, self.store, self.dead_letters, &self.kafka.kafka_topic);
+        let (read, written) = tokio::join!(reading, writing);
+        if let Err(error) = written {
+            tracing::warn!("{error}");
+        }
+        Ok(read.unwrap_or(Err(SourceError::Died))?)
+    }
+}
+
+/// Waits until both topics are there. Returns false when stopped before that.
+async fn ensure_topics(kafka: &KafkaArgs, stop: &CancellationToken, health: &Health) -> bool {
+    let mut backoff = Backoff::new();
+    loop {
+        let ensured = tokio::select! {
+            ensured = topics::ensure_topics(kafka, TOPICS_DEADLINE) => ensured,
+            () = stop.cancelled() => return false,
+        };
+        health.turned();
+        match ensured {
+            Ok(()) => return true,
+            Err(error) => health.kafka_is_down(&error.to_string()),
+        }
+        if backoff.wait(stop).await.is_err() {
+            return false;
+        }
+    }
+}
+
+/// Ends when a stop has taken as long as it may. Before that, it makes whoever still tries give up.
+async fn grace_period(
+    stop: &CancellationToken,
+    health: &Health,
+    abandon: &CancellationToken,
+    grace: Duration,
+) {
+    stop.cancelled().await;
+    health.stopping();
+    let goodbye = grace.mul_f64(GOODBYE);
+    tokio::time::sleep(grace - goodbye).await;
+    abandon.cancel();
+    tokio::time::sleep(goodbye).await;
+}
+
+fn announce(config: &Config, admin: SocketAddr) {
+    let database = &config.database_url.0;
+    tracing::info!(
+        kafka = config.kafka.kafka_bootstrap_servers,
+        topic = config.kafka.kafka_topic,
+        group = config.group,
+        database = format!("{}:{}/{}", database.get_host(), database.get_port(), database.get_database().unwrap_or("")),
+        login = database.get_username(),
+        batch_records = config.batch_records,
+        batch_bytes = config.batch_bytes,
+        batch_wait_ms = config.batch_wait_ms,
+        %admin,
+        "consumer {} starts",
+        env!("CARGO_PKG_VERSION")
+    );
+}

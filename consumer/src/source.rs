@@ -1,0 +1,256 @@
+//! Reads records from Kafka into batches and, when those are safe, tells Kafka how far to read on next time.
+//!
+//! One thread owns the Kafka client. It keeps polling whatever the writer does, since Kafka takes partitions away from
+//! whoever stops. There are two batches: one filling here, one with the writer. Knows nothing of the database.
+
+mod group;
+
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Batch, Limits};
+use crate::config::Config;
+use crate::health::Health;
+use crate::source::group::{Group, WriterEnded};
+use crate::{clock, metrics};
+
+/// How long a poll waits for the first record of a batch: how fast a stop is noticed.
+const IDLE: Duration = Duration::from_millis(100);
+/// How long a poll waits while a batch is due and the writer is busy: how fast the writer gets it when it is free.
+const BUSY: Duration = Duration::from_millis(5);
+/// How long to wait for the writer with a full batch before pausing. Pausing throws away what was fetched ahead.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the age of the oldest event is told.
+const GAUGE: Duration = Duration::from_secs(1);
+
+/// Why reading ended other than by being told to.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Kafka will not have this process any more, for example because another one took over its static membership.
+    #[error("Kafka ended the membership for good: {0}; look at the broker's log, then start again")]
+    Fatal(#[source] KafkaError),
+    /// The topic could not be subscribed to.
+    #[error("the topic cannot be subscribed to: {0}")]
+    Subscribe(#[source] KafkaError),
+    /// The thread is gone.
+    #[error("the reading thread ended unexpectedly; its last words are in the log")]
+    Died,
+}
+
+/// The writer's end of the source.
+pub(crate) struct Source {
+    batches: mpsc::Receiver<Batch>,
+    settled: blocking::Sender<Batch>,
+}
+
+impl Source {
+    /// The next batch to write; `None` when there will be none.
+    pub(crate) async fn next_batch(&mut self) -> Option<Batch> {
+        self.batches.recv().await
+    }
+
+    /// All of the batch is safe: reading goes on behind it, also after a restart.
+    pub(crate) fn commit(&self, batch: Batch) {
+        // A source that is gone has no use for it; the records are read again and found to be stored.
+        let _gone = self.settled.send(batch);
+    }
+}
+
+/// The Kafka client, ready to be started.
+pub(crate) struct Reader {
+    consumer: BaseConsumer<Group>,
+    topic: String,
+    limits: Limits,
+    health: Arc<Health>,
+    batches: mpsc::Sender<Batch>,
+    /// What fills.
+    batch: Batch,
+    paused: bool,
+    told: Instant,
+}
+
+impl Reader {
+    /// The client, not yet subscribed, and the writer's end.
+    ///
+    /// # Errors
+    /// When librdkafka refuses a property.
+    pub(crate) fn new(config: &Config, health: Arc<Health>) -> KafkaResult<(Self, Source)> {
+        let (batches, to_write) = mpsc::channel(1);
+        let (settled, done) = blocking::channel();
+        let topic = config.kafka.kafka_topic.clone();
+        let group = Group::new(topic.clone(), done, Arc::clone(&health));
+        let client = config.kafka.client_config("prompt-telemetry-consumer", &defaults(&config.group));
+        let reader = Self {
+            consumer: BaseConsumer::from_config_and_context(&client, group)?,
+            topic,
+            limits: config.limits(),
+            health,
+            batches,
+            batch: Batch::default(),
+            paused: false,
+            told: Instant::now(),
+        };
+        Ok((reader, Source { batches: to_write, settled }))
+    }
+
+    /// Reads on a thread of its own until `stop`; then hands over what it holds, waits for it to be settled, and leaves
+    /// the group. The answer comes when the thread has ended.
+    pub(crate) fn start(self, stop: CancellationToken) -> oneshot::Receiver<Result<(), SourceError>> {
+        let (end, ended) = oneshot::channel();
+        let read = move || {
+            let _nobody_waits = end.send(self.run(&stop));
+        };
+        std::thread::Builder::new()
+            .name("kafka".to_owned())
+            .spawn(read)
+            .expect("the system has room for one more thread at start");
+        ended
+    }
+
+    fn run(mut self, stop: &CancellationToken) -> Result<(), SourceError> {
+        self.consumer.subscribe(&[&self.topic]).map_err(SourceError::Subscribe)?;
+        while !stop.is_cancelled() {
+            match self.turn() {
+                Ok(()) => {}
+                Err(Ended::Writer(WriterEnded)) => return Ok(()),
+                Err(Ended::Kafka(error)) => return Err(SourceError::Fatal(error)),
+            }
+        }
+        // The writer may end first when time is up; what it held is read again by the next process.
+        let _ = self.drain();
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), Ended> {
+        self.health.turned();
+        let full = self.batch.is_full(&self.limits);
+        let free = self.settle(if full && !self.paused { PATIENCE } else { Duration::ZERO })?;
+        let now = Instant::now();
+        if free && self.batch.time_left(&self.limits, now) == Some(Duration::ZERO) {
+            self.hand_over()?;
+        }
+        self.pause(self.batch.is_full(&self.limits));
+        self.tell(now);
+        let wait = match self.batch.time_left(&self.limits, now) {
+            _ if self.paused => IDLE,
+            None => IDLE,
+            Some(Duration::ZERO) => BUSY,
+            Some(left) => left.min(IDLE),
+        };
+        match self.consumer.poll(wait) {
+            Some(Ok(message)) => self.batch.push(&message, now),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Ended::Kafka(error)),
+            Some(Err(error)) => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
+            None => self.follow_assignment(),
+        }
+        Ok(())
+    }
+
+    /// Takes back a batch that the writer is done with. Returns whether the writer is free.
+    fn settle(&self, patience: Duration) -> Result<bool, WriterEnded> {
+        self.consumer.context().progress().settle(&self.consumer, patience)
+    }
+
+    fn hand_over(&mut self) -> Result<(), WriterEnded> {
+        let empty = self.consumer.context().progress().begin(&self.batch);
+        let batch = std::mem::replace(&mut self.batch, empty);
+        metrics::consumed(batch.records());
+        self.batches.try_send(batch).map_err(|_| WriterEnded)
+    }
+
+    /// Paused partitions are still polled, which keeps them ours, but bring no records.
+    fn pause(&mut self, wanted: bool) {
+        if self.paused == wanted {
+            return;
+        }
+        let assigned = self.consumer.assignment();
+        let done = assigned.and_then(|partitions| match wanted {
+            true => self.consumer.pause(&partitions),
+            false => self.consumer.resume(&partitions),
+        });
+        match done {
+            Ok(()) => {
+                self.paused = wanted;
+                tracing::debug!(paused = wanted, "the writer is behind, or has caught up");
+            }
+            Err(error) => tracing::warn!(%error, "partitions could not be paused or resumed; trying again"),
+        }
+    }
+
+    /// After a rebalance: what was read under the old assignment is read again, by whoever has the partition now.
+    fn follow_assignment(&mut self) {
+        let generation = self.consumer.context().progress().generation();
+        if self.batch.generation != generation {
+            self.batch.reset(generation);
+            // Newly assigned partitions are not paused.
+            self.paused = false;
+        }
+    }
+
+    fn tell(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.told) >= GAUGE {
+            self.told = now;
+            let writing = self.consumer.context().progress().oldest();
+            let oldest = writing.into_iter().chain(self.batch.oldest()).min();
+            metrics::oldest_unwritten(oldest.map_or(0, |oldest| clock::unix_milliseconds() - oldest));
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), WriterEnded> {
+        loop {
+            self.health.turned();
+            let free = self.settle(IDLE)?;
+            if free && self.batch.records() == 0 {
+                return Ok(());
+            }
+            if free {
+                self.hand_over()?;
+            }
+        }
+    }
+}
+
+/// Why a turn was the last.
+enum Ended {
+    Writer(WriterEnded),
+    Kafka(KafkaError),
+}
+
+impl From<WriterEnded> for Ended {
+    fn from(ended: WriterEnded) -> Self {
+        Self::Writer(ended)
+    }
+}
+
+/// The settings of our own. Offsets are stored by us after the write, and sent by librdkafka once a second and when
+/// partitions go. Partitions are assigned eagerly: all of them change hands at once, so that one number tells whether a
+/// batch is still ours; the cooperative protocol gains little here, since reading on costs no state.
+fn defaults(group: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("group.id", group),
+        ("enable.auto.offset.store", "false"),
+        ("enable.auto.commit", "true"),
+        ("auto.commit.interval.ms", "1000"),
+        ("auto.offset.reset", "earliest"),
+        ("partition.assignment.strategy", "range,roundrobin"),
+        ("session.timeout.ms", "30000"),
+        ("heartbeat.interval.ms", "3000"),
+        ("max.poll.interval.ms", "300000"),
+        ("statistics.interval.ms", "1000"),
+        ("topic.metadata.refresh.interval.ms", "30000"),
+        ("socket.keepalive.enable", "true"),
+        // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
+        ("queued.min.messages", "20000"),
+        ("queued.max.messages.kbytes", "32768"),
+        ("fetch.max.bytes", "16777216"),
+        ("fetch.queue.backoff.ms", "20"),
+    ]
+}

@@ -1,0 +1,15 @@
+//! The consumer against a real Kafka and a real PostgreSQL, started by `local test`.
+
+#![expect(clippy::unwrap_used, reason = "clippy lets a test unwrap, but not the functions that tests share")]
+
+mod child;
+mod events;
+mod fallback;
+mod flow;
+mod ledger;
+mod outage;
+mod poison;
+mod raw_record;
+mod rebalance;
+mod scene;
+mod stop;
