@@ -1,0 +1,68 @@
+# Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-web bench check fmt build pages clean-data
+
+# One build for everything: the same packages and profile, so that nothing is compiled twice.
+LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
+
+# What the broker that ARGS names needs beyond the rest.
+BROKER_NEEDS = $(if $(findstring apache,$(ARGS)),kafka)
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the whole stack with a real sample in it, until Ctrl-C (ARGS=--once: check it and end; ARGS="--broker apache")
+	@scripts/setup build postgres node $(BROKER_NEEDS)
+	@$(MAKE) --no-print-directory build pages
+	@$(LOCAL) demo $(ARGS)
+
+up: ## the whole stack without the sample, until Ctrl-C; its addresses are in .local/stack.env
+	@scripts/setup build postgres node $(BROKER_NEEDS)
+	@$(MAKE) --no-print-directory build pages
+	@$(LOCAL) up $(ARGS)
+
+test: ## every test, against a real PostgreSQL, Apache Kafka and browser (ARGS="-p PACKAGE NAME": some of the Rust ones)
+	@scripts/setup build postgres kafka prometheus $(if $(ARGS),,node browser)
+	cargo build --workspace --all-targets
+	@$(if $(ARGS),,$(MAKE) --no-print-directory pages test-web)
+	@$(LOCAL) test $(ARGS)
+
+test-web: pages ## the tests of web/: on their own, then in Chromium against the whole stack
+	@scripts/setup postgres node browser
+	cd web && ../scripts/with-node npm test
+	$(LOCAL) with -- scripts/with-node npm --prefix web run e2e
+
+bench: ## every figure beside its limit, into docs/benchmarks.md, about half an hour (ARGS="--only write --rounds 3": a part)
+	@scripts/setup build postgres kafka
+	cargo build --release --workspace --bins
+	@$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
+
+check: ## formatting, lints, licences and sources of dependencies, known vulnerabilities
+	@scripts/setup build tools node
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/cargo-deny check licenses sources bans
+	@scripts/check-advisories
+	@$(MAKE) --no-print-directory web/node_modules/.package-lock.json
+	cd web && ../scripts/with-node npm run check
+
+fmt: ## format the code
+	cargo fmt --all
+
+build: ## build all executables
+	@scripts/setup build
+	cargo build --workspace --bins
+
+pages: web/demo/dist/index.html ## build the web pages that ingest serves
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && ../scripts/with-node npm ci --no-audit --no-fund
+	@touch $@
+
+web/demo/dist/index.html: web/node_modules/.package-lock.json $(shell find web/sdk/src web/demo/src web/demo/*.html 2>/dev/null)
+	cd web && ../scripts/with-node npm run build
+	@touch $@
+
+clean-data: ## remove the data that demo and up keep between runs
+	@$(MAKE) --no-print-directory build
+	@$(LOCAL) clean-data

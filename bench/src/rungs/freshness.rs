@@ -1,0 +1,161 @@
+//! Time from accepted to visible in `prompt_performance`, when nothing else happens and under load.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use local::error::Error;
+use local::port;
+use local::services;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::clock::{median, percentile, unix_milliseconds};
+use crate::config::Rung;
+use crate::database::Database;
+use crate::events::{Events, Prompts};
+use crate::http::Connection;
+use crate::load::Load;
+use crate::report::{Goal, Row, thousands};
+use crate::request::Request;
+use crate::run::Run;
+use crate::rungs::write;
+
+/// How it is measured, for the report.
+pub const NOTE: &str = "From the `202` of a single event about a prompt of its own until `prompt_performance` shows that \
+    prompt, asked by SQL every 2 ms. Under load, batches of 100 come over HTTP at half of the rate of the plain COPY; \
+    load generator, ingest, broker, consumer and PostgreSQL share the machine. Percentiles are over the probes of all \
+    rounds.";
+
+const TOPIC: &str = "bench-freshness";
+const POLL: Duration = Duration::from_millis(2);
+const VISIBLE_DEADLINE: Duration = Duration::from_secs(60);
+const VISIBLE: &str = "select exists (select from public.prompt_performance where prompt_id = $1)";
+/// Connections of the load.
+const CONNECTIONS: usize = 16;
+const BATCH: usize = 100;
+/// Probes of a round without load.
+const PROBES: u64 = 40;
+/// Who probes at once, under load, for as long as it lasts.
+const PROBERS: usize = 4;
+const LOAD_SECONDS: f64 = 10.0;
+
+struct Place {
+    url: String,
+    reader_url: String,
+    load: Load,
+    per_second: f64,
+}
+
+/// Measures idle and at half of the write limit.
+///
+/// # Errors
+/// When a part fails.
+pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
+    let per_second = write::limit(run).await? / 2.0;
+    let database = Database::prepare(&run.servers, "freshness").await?;
+    let kafka = run.servers.kafka(TOPIC, "bench-freshness");
+    run.make_topic(TOPIC).await?;
+    let consumer = services::consumer("bench-consumer-1", &kafka, &database.urls.consumer_url, &[]);
+    let mut consumer = consumer.await?;
+    let mut ingest = services::ingest("bench-ingest", port::free(), &kafka, "", &[]).await?;
+    let url = ingest.url().to_owned();
+    let prompts = Prompts::library(66);
+    let load = Load { url: url.clone(), connections: CONNECTIONS, batch: BATCH, prompts };
+    let place = Place { url, reader_url: database.urls.ingest_url.clone(), load, per_second };
+
+    let (mut idle, mut loaded, mut reached) = (Vec::new(), Vec::new(), Vec::new());
+    for round in run.rounds() {
+        let probes = run.options.scaled(PROBES, 5);
+        idle.extend(prober(&place, run.seed(), probes, &AtomicBool::new(false)).await?);
+        let (times, rate) = under_load(run, &place).await?;
+        loaded.extend(times);
+        reached.push(rate);
+        let (idle, loaded) = (percentile(&idle, 0.5), percentile(&loaded, 0.99));
+        run.progress(
+            Rung::Freshness,
+            format!("round {round}: idle p50 {idle:.0} ms, under load p99 {loaded:.0} ms"),
+        );
+    }
+    ingest.stop().await?;
+    consumer.stop().await?;
+    Ok(report(&idle, &loaded, per_second, &reached))
+}
+
+/// Returns the probes' times in milliseconds, and the events a second that the load reached.
+async fn under_load(run: &mut Run, place: &Place) -> Result<(Vec<f64>, f64), Error> {
+    let mut sender = place.load.prepare(run.seed()).await?;
+    let seconds = (LOAD_SECONDS * run.options.scale).max(2.0);
+    let events = (place.per_second * seconds) as u64;
+    let over = AtomicBool::new(false);
+    let sending = async {
+        let sent = sender.send(events, Some(place.per_second)).await;
+        over.store(true, Ordering::Relaxed);
+        sent
+    };
+    let seeds: Vec<u64> = (0..PROBERS).map(|_| run.seed()).collect();
+    let probing = try_join_all(seeds.into_iter().map(|seed| prober(place, seed, u64::MAX, &over)));
+    let (probed, (accepted, took)) = tokio::try_join!(probing, sending)?;
+    Ok((probed.concat(), accepted as f64 / took.as_secs_f64()))
+}
+
+/// Probes until there are enough or `over` is set. Returns the milliseconds until each was visible.
+async fn prober(place: &Place, seed: u64, probes: u64, over: &AtomicBool) -> Result<Vec<f64>, Error> {
+    let mut submitter = Connection::open(&place.url).await?;
+    let mut reader =
+        PgConnection::connect(&place.reader_url).await.map_err(Error::database("take a connection"))?;
+    let mut events = Events::new(seed, Prompts::library(1));
+    let mut times = Vec::new();
+    for number in 0..probes {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut event = events.next_at(unix_milliseconds());
+        event.prompt_id = format!("probe-{seed:016x}-{number}");
+        let prompt_id = event.prompt_id.clone();
+        submitter.submit(Request::batch(vec![event]).bytes()).await?;
+        let accepted = Instant::now();
+        until_visible(&mut reader, &prompt_id, accepted).await?;
+        times.push(accepted.elapsed().as_secs_f64() * 1e3);
+        // At another point of the consumer's rhythm each time.
+        tokio::time::sleep(Duration::from_millis(number * 37 % 100)).await;
+    }
+    Ok(times)
+}
+
+async fn until_visible(reader: &mut PgConnection, prompt_id: &str, since: Instant) -> Result<(), Error> {
+    loop {
+        let asked = sqlx::query_scalar(VISIBLE).bind(prompt_id).fetch_one(&mut *reader).await;
+        if asked.map_err(Error::database("look for a probe"))? {
+            return Ok(());
+        }
+        if since.elapsed() > VISIBLE_DEADLINE {
+            let what = format!("the event about {prompt_id} to be visible");
+            return Err(Error::Late { what, seconds: VISIBLE_DEADLINE.as_secs() });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn report(idle: &[f64], loaded: &[f64], wanted: f64, reached: &[f64]) -> Vec<Row> {
+    let row = |case: &str, times: &[f64], share, goal| {
+        Row::new(Rung::Freshness, case).result(&[percentile(times, share)], goal, " ms")
+    };
+    let load = Row::new(Rung::Freshness, "load that was reached of half of the write limit")
+        .compare(
+            format!("{} events/s", thousands(median(reached))),
+            format!("{} events/s", thousands(wanted)),
+        )
+        // Below it, the time under load says nothing.
+        .result(
+            &reached.iter().map(|rate| 100.0 * rate / wanted).collect::<Vec<_>>(),
+            Goal::AtLeast(95.0),
+            " %",
+        );
+    vec![
+        row("idle, p50", idle, 0.5, Goal::AtMost(150.0)),
+        row("idle, p99", idle, 0.99, Goal::None),
+        row("at half of the write limit, p50", loaded, 0.5, Goal::None),
+        row("at half of the write limit, p99", loaded, 0.99, Goal::AtMost(1_000.0)),
+        load,
+    ]
+}

@@ -1,0 +1,126 @@
+//! Rows a second from a filled topic into PostgreSQL, beside a plain COPY of the same rows.
+
+use local::error::Error;
+
+use crate::clock::{median, ratios};
+use crate::config::Rung;
+use crate::consumers::{Drained, drain};
+use crate::cpu::Usage;
+use crate::database::Database;
+use crate::events::Prompts;
+use crate::limits::copy::Copy;
+use crate::report::{Goal, Row, thousands};
+use crate::run::Run;
+
+/// How it is measured, for the report.
+pub const NOTE: &str = "One consumer, as its own login, with ids, dedupe, checks, indexes and aggregates, from a topic \
+    that was filled before, into empty tables; the rate is that from the beginning of the first batch's write to that of the last. The limit is \
+    a plain binary COPY of the very rows that it stored, prepared in memory, 10,000 at a time on one connection, into a \
+    table with the same columns, checks and indexes: no trigger, no question about duplicates, no Kafka, no decoding.";
+
+/// Events in the topic.
+const ROWS: u64 = 400_000;
+/// Enough for several batches, or there would be no rate.
+const FEWEST_ROWS: u64 = 40_000;
+
+#[derive(Clone, Copy)]
+enum Contender {
+    Ours,
+    Limit,
+}
+
+#[derive(Default)]
+struct Measured {
+    ours: Vec<Drained>,
+    limits: Vec<f64>,
+    limit_usage: Vec<Usage>,
+}
+
+/// Measures 66 and 10,000 prompts.
+///
+/// # Errors
+/// When a part fails.
+pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for (prompts, goal) in [(66, 0.80), (10_000, 0.55)] {
+        let rounds = run.options.rounds;
+        let measured = with_prompts(run, prompts, ROWS, rounds).await?;
+        if prompts == 66 {
+            run.write_limit = Some(median(&measured.limits));
+        }
+        rows.push(report(prompts, goal, &measured));
+    }
+    Ok(rows)
+}
+
+/// Rows a second of a plain COPY, 66 prompts: measured now if this rung was left out.
+///
+/// # Errors
+/// When a part fails.
+pub async fn limit(run: &mut Run) -> Result<f64, Error> {
+    if let Some(limit) = run.write_limit {
+        return Ok(limit);
+    }
+    run.progress(Rung::Write, "the limit is needed to know what half of it is");
+    let measured = with_prompts(run, 66, ROWS / 4, 3).await?;
+    let limit = median(&measured.limits);
+    run.write_limit = Some(limit);
+    Ok(limit)
+}
+
+async fn with_prompts(run: &mut Run, prompts: usize, rows: u64, rounds: u32) -> Result<Measured, Error> {
+    let rows = run.options.scaled(rows, FEWEST_ROWS);
+    let topic = format!("bench-write-{prompts}");
+    run.progress(Rung::Write, format!("filling a topic with {} events", thousands(rows as f64)));
+    let topic = run.fill_topic(&topic, &Prompts::library(prompts), rows).await?;
+    let mut database = Database::prepare(&run.servers, "write").await?;
+    database.empty().await?;
+    // Also warms everything up.
+    drain(&run.servers, &mut database, &topic, 1).await?;
+    let copy = Copy::of(&mut database).await?;
+
+    let mut measured = Measured::default();
+    for round in 1..=rounds {
+        for contender in run.order([Contender::Ours, Contender::Limit]) {
+            database.empty().await?;
+            match contender {
+                Contender::Ours => {
+                    measured.ours.push(drain(&run.servers, &mut database, &topic, 1).await?);
+                }
+                Contender::Limit => {
+                    let (rate, usage) = copy.run(&run.servers, &mut database).await?;
+                    measured.limits.push(rate);
+                    measured.limit_usage.push(usage);
+                }
+            }
+        }
+        let ours = measured.ours.last().map_or(0.0, |drained| drained.rows_per_second);
+        let limit = measured.limits.last().copied().unwrap_or(0.0);
+        let (ours, limit) = (thousands(ours), thousands(limit));
+        run.progress(
+            Rung::Write,
+            format!("{prompts} prompts, round {round}: {ours} rows/s, the limit {limit}"),
+        );
+    }
+    Ok(measured)
+}
+
+fn report(prompts: usize, goal: f64, measured: &Measured) -> Row {
+    let rates: Vec<f64> = measured.ours.iter().map(|drained| drained.rows_per_second).collect();
+    let batches: Vec<f64> = measured.ours.iter().map(|drained| drained.batch_rows).collect();
+    let usage = Usage::median(&measured.ours.iter().map(|drained| drained.usage).collect::<Vec<_>>());
+    let limit_usage = Usage::median(&measured.limit_usage);
+    Row::new(
+        Rung::Write,
+        format!("{} prompts, batches of {}", thousands(prompts as f64), thousands(median(&batches))),
+    )
+    .compare(
+        format!("{} rows/s", thousands(median(&rates))),
+        format!("{} rows/s", thousands(median(&measured.limits))),
+    )
+    .result(&ratios(&rates, &measured.limits), Goal::AtLeast(goal), "×")
+    .cpu(format!(
+        "consumer {:.1}, Postgres {:.1}, broker {:.1}; limit: Postgres {:.1}, client {:.1}",
+        usage.own, usage.postgres, usage.broker, limit_usage.postgres, limit_usage.generator
+    ))
+}

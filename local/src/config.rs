@@ -1,0 +1,109 @@
+//! The command line, which is the reference: `local --help`.
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The whole prompt telemetry stack on this machine, without Docker.
+#[derive(Debug, Parser)]
+#[command(name = "local", version)]
+pub struct Config {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `local` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the stack up and keep it up until Ctrl-C; its addresses are in .local/stack.env meanwhile.
+    Up(Broker),
+    /// Bring the stack up, replay the sample through it, show the best prompts, and serve until Ctrl-C.
+    Demo {
+        /// Use fresh data, compare every aggregate with the truth counted from the sample, and end.
+        #[arg(long)]
+        once: bool,
+        /// Where the events go in between.
+        #[command(flatten)]
+        broker: Broker,
+    },
+    /// Start PostgreSQL and Apache Kafka and run all tests against them.
+    Test {
+        /// A failure instead of a fallback when something can't be had.
+        #[arg(long, env = "CI", value_parser = FalseyValueParser::new())]
+        ci: bool,
+        /// Passed on to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Bring a stack with fresh data up, run a command that finds its addresses in the environment (by the names of
+    /// .local/stack.env), and end with its exit code.
+    With {
+        /// Where the events go in between.
+        #[command(flatten)]
+        broker: Broker,
+        /// The command.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Remove the data that `up` and `demo` keep.
+    CleanData,
+}
+
+/// Which broker the stack uses.
+#[derive(Args, Clone, Debug)]
+pub struct Broker {
+    /// The broker to start.
+    #[arg(long, value_enum, default_value_t = BrokerKind::Embedded)]
+    pub broker: BrokerKind,
+    /// How many Apache Kafka nodes to start: 1 or 3.
+    #[arg(long, default_value_t = 1, value_parser = one_or_three)]
+    pub nodes: u16,
+    /// Use the broker that already runs there, HOST:PORT, instead of starting one.
+    #[arg(long, conflicts_with_all = ["broker", "nodes"])]
+    pub bootstrap_servers: Option<String>,
+}
+
+/// The brokers that can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BrokerKind {
+    /// librdkafka's in-process cluster: no download, in memory.
+    Embedded,
+    /// Real Apache Kafka; needs Java 17 or newer, and Maven once.
+    Apache,
+}
+
+/// Two nodes would be no safer than one: neither could go on without the other.
+fn one_or_three(text: &str) -> Result<u16, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("expected 1 or 3".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::config::{Command, Config};
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_test_is_passed_on_as_it_is() {
+        let config = Config::try_parse_from(["local", "test", "-p", "schema", "name", "--", "--nocapture"]);
+        let Command::Test { arguments, .. } = config.unwrap().command else { panic!("not a test run") };
+        assert_eq!(arguments, ["-p", "schema", "name", "--", "--nocapture"]);
+    }
+
+    #[test]
+    fn a_broker_is_started_or_exists_already() {
+        assert!(Config::try_parse_from(["local", "demo", "--broker", "apache", "--nodes", "3"]).is_ok());
+        assert!(Config::try_parse_from(["local", "demo", "--nodes", "2"]).is_err());
+        let both = ["local", "up", "--broker", "apache", "--bootstrap-servers", "127.0.0.1:9092"];
+        assert!(Config::try_parse_from(both).is_err());
+    }
+}

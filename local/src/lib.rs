@@ -1,0 +1,33 @@
+//! The whole prompt telemetry stack on one machine, without Docker: servers, services, the sample and its truth.
+//!
+//! The command of the same name is a thin layer on top; tests and benchmarks use the same parts. The modules stand
+//! in reading order: the machine, the servers, the services, the stack, the sample, the commands.
+
+pub mod command;
+pub mod console;
+pub mod error;
+pub mod interrupt;
+pub mod place;
+pub mod port;
+pub mod process;
+
+pub mod embedded;
+pub mod kafka;
+pub mod logins;
+pub mod postgres;
+
+pub mod env_file;
+pub mod group;
+pub mod services;
+pub mod stack;
+
+pub mod api;
+pub mod comparison;
+pub mod replay;
+pub mod sample;
+pub mod truth;
+
+pub mod config;
+pub mod demo;
+pub mod test_run;
+pub mod testing;

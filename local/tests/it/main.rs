@@ -1,0 +1,11 @@
+//! The parts of `local` against the real programs.
+
+#![expect(clippy::unwrap_used, reason = "everything in this crate is a test, which fails by panicking")]
+
+mod apache;
+mod compose;
+mod deploy;
+mod kubernetes;
+mod postgres;
+mod processes;
+mod program;
