@@ -1,0 +1,49 @@
+// Fails when an entry outgrows its budget: each bundled alone as the package serves it, minified, gzip -9, CSS
+// included, without React, and (for the others) without the core that a host has anyway. Needs `npm run build` first.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const BUDGETS_KIB = { '.': 4, './react': 1.5, './panel': 8 };
+const root = new URL('../', import.meta.url);
+const core = fileURLToPath(new URL('dist/core/', root));
+
+const withoutCore = {
+  name: 'without-core',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/core\// }, ({ path, importer }) =>
+      importer ? { path, external: true } : undefined,
+    ),
+};
+
+async function gzippedSize(entry) {
+  const file = fileURLToPath(new URL(entry, root));
+  const { outputFiles } = await build({
+    entryPoints: [file],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    outdir: 'unused',
+    external: ['react', 'react-dom', 'react/jsx-runtime'],
+    plugins: file.startsWith(core) ? [] : [withoutCore],
+  });
+  return outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
+}
+
+const { exports } = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+let over = 0;
+for (const [name, target] of Object.entries(exports)) {
+  const budget = BUDGETS_KIB[name];
+  if (!budget) throw new Error(`no size budget for the entry ${name}: add one to scripts/size.mjs`);
+  const size = (await gzippedSize(target.default)) / 1024;
+  console.log(`${name.padEnd(8)} ${size.toFixed(2)} of ${budget} KiB`);
+  if (size > budget) over++;
+}
+if (over) {
+  console.error(`${over} of the entries are over budget`);
+  process.exit(1);
+}

@@ -1,0 +1,73 @@
+// One request with a batch, and the sentence on each event in it: settled, dropped, or kept for another try. Knows
+// nothing of when requests are made.
+
+import {
+  sendBatch,
+  type TelemetryBatchResponse,
+  TelemetryError,
+  type TelemetryRequestOptions,
+} from './client.js';
+import { systemClock } from './clock.js';
+import { countKeepalive } from './exit.js';
+import { type Entry, type Queue, toBody, weigh } from './queue.js';
+
+/** What the batcher has to do next: go on, send smaller batches, or wait because of the error. */
+export type Verdict = 'continue' | 'halve' | TelemetryError;
+
+// Twice ingest's own deadline: an answer that has not come by then will not come.
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Sends the entries and settles them in the queue by what ingest says of each. Never rejects. */
+export async function deliver(
+  entries: readonly Entry[],
+  queue: Queue,
+  options: TelemetryRequestOptions,
+  leaving: boolean,
+): Promise<Verdict> {
+  const { clock = systemClock } = options;
+  const abort = new AbortController();
+  const timer = clock.setTimeout(() => abort.abort(), REQUEST_TIMEOUT_MS);
+  const account = (requests: number) => {
+    for (const entry of entries) entry.sending += requests;
+    if (leaving) countKeepalive(requests * weigh(entries));
+  };
+  account(1);
+  try {
+    const answer = await sendBatch(toBody(entries), { ...options, signal: abort.signal }, leaving);
+    dropRejected(entries, queue, answer.rejected);
+    queue.settle(entries);
+    return 'continue';
+  } catch (error) {
+    return judge(entries, queue, error as TelemetryError);
+  } finally {
+    clock.clearTimeout(timer);
+    account(-1);
+  }
+}
+
+function judge(entries: readonly Entry[], queue: Queue, error: TelemetryError): Verdict {
+  const { status, retryable, problem } = error;
+  // A body that ingest cannot read (400) is narrowed down like one too large, to the one event that spoils it.
+  if ((status === 413 || status === 400) && entries.length > 1) return 'halve';
+  if (retryable) {
+    queue.putBack(entries);
+    return error;
+  }
+  if (!dropRejected(entries, queue, problem?.rejected)) {
+    queue.drop(entries, status === 413 ? 'too_large' : 'rejected', error);
+  }
+  return 'continue';
+}
+
+// Returns how many there were. Servers of an older kind send no list.
+function dropRejected(
+  entries: readonly Entry[],
+  queue: Queue,
+  rejected: TelemetryBatchResponse['rejected'] | null | undefined,
+): number {
+  for (const { index, errors } of rejected ?? []) {
+    const error = new TelemetryError(`rejected: ${JSON.stringify(errors)}`, 422);
+    queue.drop(entries.slice(index, index + 1), 'rejected', error);
+  }
+  return rejected?.length ?? 0;
+}

@@ -1,0 +1,49 @@
+// The page's comings and goings, and the two ways of sending that outlive it: fetch with keepalive and beacons.
+// Browsers give both one quota of 64 KiB in flight, shared with the host, so the SDK keeps to a part of it.
+
+/** Bytes in flight that all the page's queues together may have in keepalive requests. */
+const KEEPALIVE_BUDGET_BYTES = 48 * 1024;
+let keepaliveBytes = 0;
+
+/** Shown or put away (`isHidden` tells which), left for good unless it comes back from the cache, or online again. */
+export type PageChange = 'visibilitychange' | 'pagehide' | 'online';
+
+/** Calls `listener` on each change until the returned function is called. Without a window it does nothing. */
+export function watchPage(listener: (change: PageChange) => void): () => void {
+  const end = new AbortController();
+  for (const change of ['visibilitychange', 'pagehide', 'online'] as const) {
+    globalThis.addEventListener?.(change, () => listener(change), { signal: end.signal });
+  }
+  return () => end.abort();
+}
+
+/** Whether nobody can see the page. */
+export const isHidden = (): boolean => globalThis.document?.visibilityState === 'hidden';
+
+/** Whether the browser tells sites not to gather data on this person. */
+export const isOptedOut = (): boolean | undefined =>
+  (globalThis.navigator as { globalPrivacyControl?: boolean } | undefined)?.globalPrivacyControl;
+
+/** Bytes that may still be sent with keepalive. */
+export const keepaliveRoom = (): number => KEEPALIVE_BUDGET_BYTES - keepaliveBytes;
+
+/** Accounts for bytes that are now in flight with keepalive, or (negative) no longer. */
+export function countKeepalive(bytes: number): void {
+  keepaliveBytes += bytes;
+}
+
+/** Sends items as text/plain beacons, halved when refused; returns how many of them the browser took. */
+export function sendBeacons<T>(
+  url: string,
+  items: readonly T[],
+  body: (items: readonly T[]) => string,
+): number {
+  let taken = 0;
+  let size = items.length;
+  while (size && taken < items.length) {
+    const chunk = items.slice(taken, taken + size);
+    if (globalThis.navigator?.sendBeacon?.(url, body(chunk))) taken += chunk.length;
+    else size >>= 1;
+  }
+  return taken;
+}

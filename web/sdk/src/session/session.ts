@@ -1,0 +1,173 @@
+// One client per endpoint and session, shared by every component: remembers what was shown, so that an impression is
+// recorded once and a click carries the context of its own impression. Lives outside React; knows nothing of requests.
+
+import {
+  createTelemetryBatcher,
+  type TelemetryBatcher,
+  type TelemetryBatcherOptions,
+} from '../core/batcher.js';
+import { systemClock } from '../core/clock.js';
+import type {
+  PromptTelemetryEvent,
+  PromptTelemetryEventType,
+  RecordedEvent,
+  TelemetryOutcome,
+} from '../core/event.js';
+import { type OpenCompletion, openCompletion, type TelemetryCompletion } from './completion.js';
+import { type ContextState, type ScoredPrompt, toContext, toScoring } from './host.js';
+
+/** What a client is made with: the batcher's options (20 events in a request unless told) and the session. */
+export interface TelemetryClientOptions extends TelemetryBatcherOptions {
+  /** 1 to 128 characters. An empty one switches the hook off. */
+  sessionId: string;
+}
+
+/** Tells apart impressions that are alike. */
+export interface ImpressionOptions {
+  /** Stands in place of interaction count, stage and lens in what makes an impression the same opportunity. */
+  impressionKey?: string | undefined;
+}
+
+/** How a completion is measured. */
+export interface CompletionOptions {
+  /** Entropy before the answer, 0..1; that of the prompt's impression unless told. */
+  entropy?: number | undefined;
+  /** When the completion is closed by itself, in milliseconds; ten minutes unless told. */
+  timeoutMs?: number | undefined;
+}
+
+/** The shared client: its session's queue, and what it knows of the prompts. No method throws. */
+export interface TelemetryClient extends TelemetryBatcher {
+  /** Records each prompt of the visible list that was not yet recorded in this context. Give the whole list each time. */
+  recordImpressions(
+    prompts: readonly ScoredPrompt[],
+    context: ContextState,
+    options?: ImpressionOptions,
+  ): void;
+  /** Records a click at once, with the context of the prompt's own impression, and closes the open completion. */
+  recordSelection(promptId: string): void;
+  /** Records an answer at once, with the context of the prompt's selection. */
+  recordCompletion(promptId: string, outcome: TelemetryOutcome): void;
+  /** Starts a completion at the click; it records itself when the person acts next. One is open at a time. */
+  beginCompletion(promptId: string, options?: CompletionOptions): TelemetryCompletion | undefined;
+  /** Whether an impression of the prompt is known. */
+  knows(promptId: string): boolean;
+  /** Keeps the client. Call what it returns once, to let go: the last to do so flushes, and anyone may retain it again. */
+  retain(): () => void;
+}
+
+const TEN_MINUTES_MS = 600_000;
+const MAX_REMEMBERED = 1_000;
+const MAX_IDLE_CLIENTS = 16;
+const clients = new Map<string, { client: TelemetryClient; batcher: TelemetryBatcher; users: number }>();
+
+/** The client of this endpoint and session, made at the first call; options of later calls are not looked at. */
+export function getTelemetryClient(options: TelemetryClientOptions): TelemetryClient {
+  const key = JSON.stringify([options.baseUrl, options.sessionId]);
+  const known = clients.get(key);
+  if (known) return known.client;
+  for (const [each, { batcher, users }] of clients) {
+    if (clients.size < MAX_IDLE_CLIENTS) break;
+    if (!users && clients.delete(each)) void batcher.close();
+  }
+  const batcher = createTelemetryBatcher({ maxSize: 20, ...options });
+  const shared = { batcher, users: 0, client: createClient(options, batcher, retain) };
+  clients.set(key, shared);
+  return shared.client;
+
+  function retain() {
+    shared.users++;
+    batcher.open();
+    return () => {
+      if (!--shared.users) void batcher.flush();
+    };
+  }
+}
+
+function createClient(
+  { sessionId, clock = systemClock }: TelemetryClientOptions,
+  batcher: TelemetryBatcher,
+  retain: () => () => void,
+): TelemetryClient {
+  const recorded = new Map<string, RecordedEvent>();
+  const shown = new Map<string, RecordedEvent>();
+  const selected = new Map<string, RecordedEvent>();
+  let current: OpenCompletion | undefined;
+
+  const record = (eventType: PromptTelemetryEventType, promptId: string, details: Details | undefined) =>
+    batcher.add({
+      eventType,
+      promptId,
+      sessionId,
+      // Not known is not the same as a context of zeros: then none is sent.
+      context: details?.context ?? null,
+      scoring: details?.scoring ?? null,
+      outcome: details?.outcome ?? null,
+    });
+  const snapshotOf = (promptId: string) => selected.get(promptId) ?? shown.get(promptId);
+  const complete = (promptId: string, outcome: TelemetryOutcome) =>
+    record('completion', promptId, { ...snapshotOf(promptId), outcome });
+  const endCurrent = (promptId: string) => {
+    // The same prompt before its answer is the same click, told twice.
+    if (current && (current.answered() || current.promptId !== promptId)) current.end(promptId);
+  };
+
+  return {
+    ...batcher,
+    retain,
+    knows: promptId => shown.has(promptId),
+    recordImpressions: guarded((prompts, state, { impressionKey } = {}) => {
+      const context = toContext(state);
+      const opportunity = impressionKey ?? [context.interactionCount, context.stage, context.lensId];
+      prompts.forEach((scored, index) => {
+        const promptId = scored.prompt.id;
+        const key = JSON.stringify([promptId, opportunity]);
+        if (recorded.has(key)) return;
+        const event = record('impression', promptId, { context, scoring: toScoring(scored, index) });
+        if (!event) return;
+        remember(recorded, key, event);
+        remember(shown, promptId, event);
+      });
+    }),
+    recordSelection: guarded(promptId => {
+      endCurrent(promptId);
+      const event = record('selection', promptId, shown.get(promptId));
+      if (event) remember(selected, promptId, event);
+    }),
+    recordCompletion: guarded((promptId, outcome) => void complete(promptId, outcome)),
+    beginCompletion: guarded((promptId, { entropy, timeoutMs = TEN_MINUTES_MS } = {}) => {
+      if (!batcher.accepts()) return;
+      endCurrent(promptId);
+      current?.end();
+      const before = entropy ?? snapshotOf(promptId)?.context?.entropy;
+      current = openCompletion(
+        promptId,
+        before,
+        timeoutMs,
+        clock,
+        outcome => complete(promptId, outcome),
+        batcher.leave,
+      );
+      return current;
+    }),
+  };
+}
+
+type Details = Pick<PromptTelemetryEvent, 'context' | 'scoring' | 'outcome'>;
+
+// Nothing that a host passes may throw back at it.
+const guarded =
+  <A extends unknown[], R>(action: (...given: A) => R) =>
+  (...given: A): R | undefined => {
+    try {
+      return action(...given);
+    } catch {
+      return undefined;
+    }
+  };
+
+// A map keeps its order of insertion, so the first key is the oldest.
+function remember(map: Map<string, RecordedEvent>, key: string, event: RecordedEvent) {
+  map.set(key, event);
+  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value as string);
+}
