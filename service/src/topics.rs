@@ -76,12 +76,18 @@ pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), T
         servers: args.kafka_bootstrap_servers.clone(),
         source,
     })?;
+    let mut existing = Vec::new();
     for topic in [wanted(&args.kafka_topic, 7 * DAY), wanted(&args.dead_letter_topic(), 30 * DAY)] {
         match found.iter().find(|found| found.name == topic.name) {
-            Some(found) => warn_if_weaker(&client, &topic, found, deadline).await,
+            Some(found) => {
+                warn_of_shape(&topic, found);
+                existing.push(topic);
+            }
             None => create(&client, &topic, deadline).await?,
         }
     }
+    // Nobody waits for the warnings: a login that may not read settings, and a broker that has none, answer late.
+    tokio::spawn(async move { warn_of_weak_settings(&client, &existing, deadline).await });
     Ok(())
 }
 
@@ -148,7 +154,7 @@ async fn create(client: &Client, topic: &Wanted, deadline: Duration) -> Result<(
     Ok(())
 }
 
-async fn warn_if_weaker(client: &Client, wanted: &Wanted, found: &Found, deadline: Duration) {
+fn warn_of_shape(wanted: &Wanted, found: &Found) {
     let topic = &wanted.name;
     if found.partitions < wanted.partitions as usize {
         tracing::warn!(
@@ -167,11 +173,25 @@ async fn warn_if_weaker(client: &Client, wanted: &Wanted, found: &Found, deadlin
             "fewer replicas than configured: acknowledged events are less safe"
         );
     }
+}
+
+async fn warn_of_weak_settings(client: &Client, topics: &[Wanted], deadline: Duration) {
     let options = AdminOptions::new().request_timeout(Some(deadline));
-    let answer = client.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
-    match answer.ok().and_then(|mut results| results.pop()).and_then(Result::ok) {
-        Some(settings) => warn_of_settings(wanted, &settings),
-        None => tracing::debug!(topic, "the topic's settings cannot be read; they are not checked"),
+    let specifiers: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
+    if specifiers.is_empty() {
+        return;
+    }
+    match client.describe_configs(&specifiers, &options).await {
+        // Answers come in the order of the questions.
+        Ok(answers) => {
+            for (topic, settings) in topics.iter().zip(answers) {
+                match settings {
+                    Ok(settings) => warn_of_settings(topic, &settings),
+                    Err(error) => tracing::debug!(topic = topic.name, %error, "the settings are not checked"),
+                }
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the topics' settings cannot be read; they are not checked"),
     }
 }
 
