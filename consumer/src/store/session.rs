@@ -58,8 +58,6 @@ impl Session {
                 // session asks but one question, and the key's index is always the right way to answer it.
                 ("plan_cache_mode", "force_generic_plan"),
                 ("enable_seqscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
                 ("jit", "off"),
             ]);
         Self { options, connection: None, deadline }
