@@ -14,7 +14,10 @@ fn main() -> anyhow::Result<()> {
     }
     config.log.init();
     let runtime = tokio::runtime::Runtime::new().context("the asynchronous runtime cannot start")?;
-    runtime.block_on(run(config))
+    let ended = runtime.block_on(run(config));
+    // A question to a Kafka that is away may still block a thread; nobody needs its answer any more.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

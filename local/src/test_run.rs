@@ -96,7 +96,8 @@ impl Servers {
 
 async fn cargo_test(arguments: &[String], servers: &Servers, interrupt: &mut Interrupt) -> Result<u8, Error> {
     let mut cargo = Command::new("cargo");
-    cargo.arg("test");
+    // One failing test program must not hide another.
+    cargo.args(["test", "--no-fail-fast"]);
     if !names_packages(arguments) {
         cargo.arg("--workspace");
     }

@@ -82,10 +82,11 @@ async fn pages_of_configured_origins_may_call_and_see_when_to_try_again() {
     assert!(asked.headers().contains_key("access-control-max-age"));
 
     // An error too: else the page could not read Retry-After.
-    let refused = intake.post(EVENT).header("origin", "https://a.example").body("{}").send().await.unwrap();
+    let request = intake.request(Method::POST, EVENT).header("origin", "https://a.example");
+    let refused = request.body("{}").send().await.unwrap();
     assert_eq!(refused.headers()["access-control-allow-origin"], "https://a.example");
     assert_eq!(refused.headers()["access-control-expose-headers"], "retry-after");
-    problem(refused, 503, "kafka_unavailable").await;
+    problem(refused, 415, "unsupported_media_type").await;
 }
 
 #[tokio::test]

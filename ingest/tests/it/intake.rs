@@ -43,9 +43,9 @@ impl Intake {
         intake
     }
 
-    /// Listening, where no broker is.
+    /// Listening; for what needs no broker.
     pub(crate) async fn start_alone(arguments: &[&str]) -> Self {
-        Self::start_unready("127.0.0.1:1", testing::topic(), arguments).await
+        Self::start_unready(&testing::bootstrap_servers(), testing::topic(), arguments).await
     }
 
     /// Listening; whether the broker is there is another matter.

@@ -20,7 +20,7 @@ struct Reads {
     _database: TestDatabase,
 }
 
-/// Intake that reads from a fresh database; no broker is needed for that.
+/// Intake that reads from a fresh database, which needs no broker.
 async fn start() -> Reads {
     let database = TestDatabase::create().await;
     let owner = PgPoolOptions::new().max_connections(2).connect(&database.owner_url()).await.unwrap();

@@ -114,7 +114,7 @@ export interface components {
          * @enum {string}
          */
         FaultCode: "required" | "wrong_type" | "duplicate_field" | "empty" | "too_long" | "too_many" | "out_of_range" | "not_whole" | "not_allowed" | "invalid_id" | "invalid_timestamp" | "null_character";
-        /** @description What a client does next is in these: they are part of the API. */
+        /** @description Why a request failed, as RFC 9457 puts it. */
         Problem: {
             /** @description Always `about:blank`: the code tells problems apart. */
             type: string;
