@@ -72,7 +72,7 @@ pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), T
     let client: AdminClient<DefaultClientContext> =
         args.client_config("prompt-telemetry-topics", &[]).create().map_err(TopicError::Settings)?;
     let client = Arc::new(client);
-    let found = list_topics(&client, None, deadline).await.map_err(|source| TopicError::Unreachable {
+    let found = list_topics(&client, deadline).await.map_err(|source| TopicError::Unreachable {
         servers: args.kafka_bootstrap_servers.clone(),
         source,
     })?;
@@ -100,16 +100,12 @@ struct Found {
 
 type Client = Arc<AdminClient<DefaultClientContext>>;
 
-/// Asks for all topics, or for one by name, which brokers that create topics on demand take as a demand. The call
-/// blocks, so it has a thread of its own.
-async fn list_topics(
-    client: &Client,
-    name: Option<String>,
-    deadline: Duration,
-) -> Result<Vec<Found>, KafkaError> {
+/// Asks for all topics: asking for one by its name would make brokers that create topics on demand do so. The call blocks,
+/// so it has a thread of its own.
+async fn list_topics(client: &Client, deadline: Duration) -> Result<Vec<Found>, KafkaError> {
     let client = Arc::clone(client);
     let ask = move || {
-        let metadata = client.inner().fetch_metadata(name.as_deref(), deadline)?;
+        let metadata = client.inner().fetch_metadata(None, deadline)?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| Found {
             name: topic.name().to_owned(),
             partitions: topic.partitions().len(),
@@ -142,13 +138,6 @@ async fn create(client: &Client, topic: &Wanted, deadline: Duration) -> Result<(
     match refused {
         None => tracing::info!(topic = topic.name, partitions = topic.partitions, "topic created"),
         Some(RDKafkaErrorCode::TopicAlreadyExists) => {} // another process was first
-        // librdkafka's in-process cluster knows no CreateTopics, but makes a topic when asked for it by name.
-        Some(RDKafkaErrorCode::UnsupportedFeature) => {
-            let answer = list_topics(client, Some(topic.name.clone()), deadline).await;
-            if answer.map_err(|error| not_created(error.to_string()))?.is_empty() {
-                return Err(not_created("the broker cannot create topics".to_owned()));
-            }
-        }
         Some(code) => return Err(not_created(code.to_string())),
     }
     Ok(())

@@ -85,10 +85,17 @@ async fn a_role_that_another_database_is_just_making_is_waited_for() {
     let name = Uuid::new_v4().simple().to_string();
     let (other, database) = (TestDatabase::create().await, TestDatabase::create().await);
     let mut first = connect(&other.owner_url()).await;
-    run(&mut first, &format!("begin; create role anon_{name} nologin")).await.unwrap();
+    run(&mut first, "begin").await.unwrap();
+    for role in ROLES {
+        run(&mut first, &format!("create role {role}_{name} nologin")).await.unwrap();
+    }
     let mut second = connect(&database.owner_url()).await;
-    let roles = roles_named(&name);
-    let second = tokio::spawn(async move { run(&mut second, &roles).await });
+    // As `migrate` does it: each file in a transaction of its own.
+    let (roles, schema) = (with_roles_named(1, &name), with_roles_named(2, &name));
+    let second = tokio::spawn(async move {
+        run(&mut second, &roles).await?;
+        run(&mut second, &schema).await
+    });
     until_waiting(&database, "transactionid", 1).await;
     run(&mut first, "commit").await.unwrap();
     second.await.unwrap().unwrap();
@@ -113,7 +120,7 @@ async fn an_owner_that_may_not_create_roles_is_told_so() {
     .await
     .unwrap();
     run(&mut superuser, &format!("set role owner_{name}")).await.unwrap();
-    let error = run(&mut superuser, &roles_named(&name)).await.unwrap_err();
+    let error = run(&mut superuser, &with_roles_named(1, &name)).await.unwrap_err();
     let refusal = refusal(&error);
     assert_eq!(refusal.code(), "42501");
     assert_eq!(
@@ -126,10 +133,12 @@ async fn an_owner_that_may_not_create_roles_is_told_so() {
         .unwrap();
 }
 
-/// The first migration with every role's name ended by `name`.
-fn roles_named(name: &str) -> String {
-    let sql = MIGRATOR.iter().next().unwrap().sql.as_str().to_owned();
-    ROLES.iter().fold(sql, |sql, role| sql.replace(role, &format!("{role}_{name}")))
+/// A migration's text with every role's name ended by `name`.
+fn with_roles_named(version: i64, name: &str) -> String {
+    let migration = MIGRATOR.iter().find(|migration| migration.version == version).unwrap();
+    ROLES
+        .iter()
+        .fold(migration.sql.as_str().to_owned(), |sql, role| sql.replace(role, &format!("{role}_{name}")))
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local::api::{Api, Stats};
 use local::services::{self, Kafka, Service};
-use local::testing::{TestDatabase, bootstrap_servers, eventually, topic};
+use local::testing::{TestDatabase, bootstrap_servers, create_topic, eventually, topic};
 use local::{group, port};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -27,8 +27,13 @@ impl Scene {
     /// On the servers that all tests share.
     pub(crate) async fn start(name: &str) -> Scene {
         let database = TestDatabase::create().await;
+        let kafka = shared_kafka();
+        // The services would create them, but not on the embedded broker.
+        for topic in [kafka.topic.clone(), format!("{}.dead-letter", kafka.topic)] {
+            create_topic(&topic, i32::from(kafka.partitions)).await;
+        }
         let urls = [database.owner_url(), database.consumer_url(), database.ingest_url()];
-        let scene = Self::on(name, shared_kafka(), urls).await;
+        let scene = Self::on(name, kafka, urls).await;
         Scene { _database: Some(database), ..scene }
     }
 
