@@ -1,17 +1,18 @@
 #!/bin/bash
-# Runs once, on an empty data folder, as the server's administrator: makes the logins of the product.
+# Runs once, on an empty data folder, as the server's administrator: makes the product's logins and its database, which
+# is UTF-8 whatever the locale of the image.
 #
 # The groups are made in the owner's name, as its migrations would make them, so that the logins can be members before
 # the first migration. Later changes of a password are made with `alter role`.
 set -euo pipefail
 
-psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
+psql --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
     --set owner_password="$TELEMETRY_OWNER_PASSWORD" \
     --set consumer_password="$TELEMETRY_CONSUMER_PASSWORD" \
     --set ingest_password="$TELEMETRY_INGEST_PASSWORD" <<'SQL'
 -- Runs `consumer migrate`. No superuser.
 create role telemetry_owner login createrole password :'owner_password';
-select format('alter database %I owner to telemetry_owner', current_database()) \gexec
+create database telemetry owner telemetry_owner template template0 encoding 'UTF8';
 
 set role telemetry_owner;
 create role telemetry_writer nologin;
