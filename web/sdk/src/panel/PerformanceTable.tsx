@@ -79,7 +79,7 @@ function Row({
       </th>
       <td>
         {formatCount(impressions)}
-        <i className="ptp-bar" style={{ width: `${(impressions / most) * 100}%` }} />
+        <i className="ptp-bar" style={{ width: `calc((100% - 24px) * ${impressions / most})` }} />
       </td>
       <td>{formatCount(row.selections)}</td>
       <td>{formatCount(row.completions)}</td>

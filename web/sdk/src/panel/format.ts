@@ -36,5 +36,5 @@ export function formatAgo(ms: number): string {
   if (seconds < 3_600) return `${Math.round(seconds / 60)} min ago`;
   return seconds < 172_800
     ? `${Math.round(seconds / 3_600)} h ago`
-    : `${whole.format(Math.round(seconds / 86_400))} days ago`;
+    : `${whole.format(Math.round(seconds / 86_400))} d ago`;
 }

@@ -40,7 +40,7 @@ overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .ptp-arrow{display:inline-block;width:1.2em;text-align:center;opacity:0}
 .ptp [aria-sort] .ptp-arrow,.ptp button:hover .ptp-arrow,.ptp button:focus-visible .ptp-arrow{opacity:1}
 .ptp table[aria-busy=true] tbody{opacity:.55}
-.ptp-bar{position:absolute;right:12px;bottom:6px;height:3px;max-width:calc(100% - 24px);border-radius:2px;background:var(--accent)}
+.ptp-bar{position:absolute;right:12px;bottom:6px;height:3px;border-radius:2px;background:var(--accent)}
 .ptp-interval{display:inline-block;min-width:7.5em;color:var(--soft);font-weight:400;font-size:12px}
 .ptp-small b{color:var(--soft);font-weight:400}
 .ptp-range{position:absolute;left:12px;right:12px;bottom:6px;height:3px;border-radius:2px;background:var(--line)}

@@ -48,7 +48,7 @@ describe('numbers for people', () => {
       '40 s ago',
       '2 min ago',
       '2 h ago',
-      '10 days ago',
+      '10 d ago',
     ]);
   });
 
