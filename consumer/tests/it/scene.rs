@@ -6,7 +6,7 @@ use clap::Parser;
 use consumer::config::{Cli, Command, Config};
 use consumer::migrate::migrate;
 use consumer::server::Consumer;
-use local::testing::{TestDatabase, bootstrap_servers, eventually, topic};
+use local::testing::{TestDatabase, bootstrap_servers, broker_is_apache, create_topic, eventually, topic};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -57,6 +57,11 @@ impl Scene {
             .create()
             .unwrap();
         let scene = Self { database, topic, producer };
+        if !broker_is_apache() {
+            // It creates topics only in its own way.
+            create_topic(&scene.topic, PARTITIONS).await;
+            create_topic(&format!("{}.dead-letter", scene.topic), PARTITIONS).await;
+        }
         ensure_topics(&scene.config(&[]).kafka, PATIENCE).await.unwrap();
         scene
     }
