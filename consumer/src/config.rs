@@ -77,13 +77,13 @@ pub struct Config {
     pub group: String,
 
     /// A batch is closed when it has this many records.
-    #[arg(long, env = "CONSUMER_BATCH_RECORDS", default_value_t = 10_000, value_name = "COUNT")]
+    #[arg(long, env = "CONSUMER_BATCH_RECORDS", default_value_t = 20_000, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub batch_records: u32,
 
     /// A batch is closed when its rows and records take this many bytes. There are two batches: one is filled while the
     /// other is written.
-    #[arg(long, env = "CONSUMER_BATCH_BYTES", default_value_t = 16 << 20, value_name = "BYTES")]
+    #[arg(long, env = "CONSUMER_BATCH_BYTES", default_value_t = 32 << 20, value_name = "BYTES")]
     #[arg(value_parser = clap::value_parser!(u32).range(64 << 10..=256 << 20))]
     pub batch_bytes: u32,
 
@@ -91,6 +91,11 @@ pub struct Config {
     #[arg(long, env = "CONSUMER_BATCH_WAIT_MS", default_value_t = 50, value_name = "MILLISECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_wait_ms: u64,
+
+    /// How many connections to the database share a batch's rows. A batch of fewer than 2,000 rows takes one.
+    #[arg(long, env = "CONSUMER_WRITERS", default_value_t = 2, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub writers: u32,
 
     /// A write that takes longer than this many seconds is given up and tried again.
     #[arg(long, env = "CONSUMER_WRITE_TIMEOUT_SECONDS", default_value_t = 30, value_name = "SECONDS")]

@@ -19,6 +19,7 @@ const COMMITTED: &str = "consumer_received_to_committed_seconds";
 const LAG: &str = "consumer_lag_records";
 const OLDEST: &str = "consumer_oldest_unwritten_seconds";
 const OVERTAKEN: &str = "consumer_batches_overtaken_total";
+const IN_VAIN: &str = "consumer_copies_in_vain_total";
 const RETRIED: &str = "consumer_writes_retried_total";
 const REBALANCED: &str = "consumer_rebalances_total";
 const OFFSETS_LOST: &str = "consumer_offset_resets_total";
@@ -50,13 +51,14 @@ pub(crate) fn install() -> Metrics {
         "Seconds since the receipt of the oldest event that was read and is not stored yet."
     );
     describe_counter!(OVERTAKEN, "Batches in which another writer stored an event first.");
+    describe_counter!(IN_VAIN, "Batches copied without asking that held an event which was stored.");
     describe_counter!(RETRIED, "Writes that failed through no fault of their rows and were tried again.");
     describe_counter!(REBALANCED, "Partition assignments received.");
     describe_counter!(
         OFFSETS_LOST,
         "Partitions reset because Kafka no longer had the next record: events were lost."
     );
-    for name in [CONSUMED, INSERTED, DUPLICATE, OVERTAKEN, RETRIED, REBALANCED, OFFSETS_LOST] {
+    for name in [CONSUMED, INSERTED, DUPLICATE, OVERTAKEN, IN_VAIN, RETRIED, REBALANCED, OFFSETS_LOST] {
         counter!(name).absolute(0);
     }
     gauge!(IN_FLIGHT).set(0.0);
@@ -101,6 +103,11 @@ pub(crate) fn dead_lettered(reason: &'static str) {
 /// Another writer came first.
 pub(crate) fn overtaken() {
     counter!(OVERTAKEN).increment(1);
+}
+
+/// A batch that was copied without asking held an event that was stored.
+pub(crate) fn copied_in_vain() {
+    counter!(IN_VAIN).increment(1);
 }
 
 /// A write is tried again.

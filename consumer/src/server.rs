@@ -85,8 +85,8 @@ impl Consumer {
         let abandon = CancellationToken::new();
         let (reader, source) = Reader::new(&config, Arc::clone(&health))?;
         let dead_letters = DeadLetters::new(&config.kafka, Arc::clone(&health), abandon.clone())?;
-        let database = config.database_url.0.clone();
-        let store = Store::new(database, config.write_timeout(), Arc::clone(&health), abandon.clone());
+        let database = &config.database_url.0;
+        let store = Store::new(database, config.writers as usize, config.write_timeout(), &health, &abandon);
         announce(&config, address);
 
         let flow = Flow { kafka: config.kafka, reader, source, store, dead_letters };
@@ -198,6 +198,7 @@ fn announce(config: &Config, admin: SocketAddr) {
         batch_records = config.batch_records,
         batch_bytes = config.batch_bytes,
         batch_wait_ms = config.batch_wait_ms,
+        writers = config.writers,
         %admin,
         "consumer {} starts",
         env!("CARGO_PKG_VERSION")

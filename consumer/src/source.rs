@@ -248,7 +248,7 @@ fn defaults(group: &str) -> Vec<(&str, &str)> {
         ("topic.metadata.refresh.interval.ms", "30000"),
         ("socket.keepalive.enable", "true"),
         // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
-        ("queued.min.messages", "20000"),
+        ("queued.min.messages", "40000"),
         ("queued.max.messages.kbytes", "32768"),
         ("fetch.max.bytes", "16777216"),
         ("fetch.queue.backoff.ms", "20"),

@@ -1,45 +1,36 @@
-//! Brings batches into Postgres: each row exactly once, however often it is tried.
+//! Brings batches into Postgres. Returns when every row is stored or refused for good.
 //!
-//! Faults of the surroundings are tried again for ever; a row that the database refuses is found by splitting the rows
-//! until it stands alone. Knows nothing of Kafka; what becomes of refused rows and of offsets is the pipeline's.
+//! The rows of a large batch are shared out to several connections: a server process works on one statement at a time, on
+//! one core. Knows nothing of Kafka; what becomes of refused rows and of offsets is the pipeline's.
 
 mod columns;
 mod fault;
+mod lane;
 mod session;
+mod trust;
 
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::{Backoff, GaveUp, jitter};
+use crate::backoff::GaveUp;
 use crate::batch::Batch;
 use crate::health::Health;
-use crate::metrics;
-use crate::store::fault::{Fault, Refusal};
-use crate::store::session::{Method, Session};
+use crate::store::lane::{COPY_FROM, Lane};
 
-/// How long to leave to the other writer, at most, when two bring the same events.
-const STEP_ASIDE: Duration = Duration::from_millis(100);
-/// Fewer rows than this are inserted at once: one round trip instead of three, and nobody waits for the third. COPY ends
-/// with a tiny message of its own, which sqlx 0.9.0 (it lacks TCP_NODELAY) sends only when what came before it has been
-/// acknowledged, up to 40 ms later. With more rows than this the server is still busy by then.
-const COPY_FROM: usize = 1_000;
 /// How often an idle consumer looks whether the database is there.
 const PING: Duration = Duration::from_secs(5);
 
-/// Writes to one database over one connection.
+/// Writes to one database over a few connections.
 pub(crate) struct Store {
-    session: Session,
-    method: Method,
+    lanes: Vec<Lane>,
     next_ping: Instant,
-    health: Arc<Health>,
-    /// Cancelled when there is no time left to try again.
-    abandon: CancellationToken,
 }
 
 /// What became of a batch's rows.
@@ -54,25 +45,24 @@ pub(crate) struct Written {
 }
 
 impl Store {
-    /// Connects nowhere yet. Each try of a write may take `deadline`.
+    /// Connects nowhere yet. `writers` connections are opened when there is enough for each. Each try of a write may take
+    /// `deadline`.
     pub(crate) fn new(
-        options: PgConnectOptions,
+        options: &PgConnectOptions,
+        writers: usize,
         deadline: Duration,
-        health: Arc<Health>,
-        abandon: CancellationToken,
+        health: &Arc<Health>,
+        abandon: &CancellationToken,
     ) -> Self {
-        let session = Session::new(options, deadline);
-        Self { session, method: Method::AskThenCopy, next_ping: Instant::now(), health, abandon }
+        let lane = |_| Lane::new(options.clone(), deadline, Arc::clone(health), abandon.clone());
+        Self { lanes: (0..writers).map(lane).collect(), next_ping: Instant::now() }
     }
 
     /// Sees now and then whether the database is there, while there is nothing to write: for the readiness.
     pub(crate) async fn watch(&mut self) -> Infallible {
         loop {
             tokio::time::sleep_until(self.next_ping).await;
-            match self.session.ping().await {
-                Err(Fault::Surroundings(error)) => self.health.postgres_is_down(&error),
-                _ => self.health.postgres_is_up(),
-            }
+            self.lanes[0].ping().await;
             self.next_ping = Instant::now() + PING;
         }
     }
@@ -83,102 +73,46 @@ impl Store {
     /// When it had to give up; some rows may be in, which whoever comes next finds by asking.
     pub(crate) async fn write(&mut self, batch: &Batch) -> Result<Written, GaveUp> {
         self.next_ping = Instant::now() + PING;
-        let mut written = Written::default();
-        let mut pieces: Vec<_> = std::iter::once(0..batch.len()).collect();
-        while let Some(rows) = pieces.pop() {
-            match self.write_piece(batch, rows.clone()).await? {
-                Ok(inserted) => {
-                    written.inserted += inserted;
-                    written.duplicates += rows.len() as u64 - inserted;
-                }
-                Err(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
-                Err(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
-            }
-        }
-        Ok(written)
-    }
-
-    /// Brings the rows in, all or none, trying again until the database takes or refuses them.
-    async fn write_piece(
-        &mut self,
-        batch: &Batch,
-        rows: Range<usize>,
-    ) -> Result<Result<u64, Refusal>, GaveUp> {
-        if rows.is_empty() {
-            return Ok(Ok(0));
-        }
-        let mut method = if rows.len() < COPY_FROM { Method::Insert } else { self.method };
-        let mut backoff = Backoff::new();
-        loop {
-            let tried = tokio::select! {
-                tried = self.session.write(batch, rows.clone(), method) => tried,
-                () = self.abandon.cancelled() => return Err(GaveUp),
-            };
-            self.health.turned();
-            match tried {
-                Ok(inserted) => {
-                    self.health.postgres_is_up();
-                    return Ok(Ok(inserted));
-                }
-                Err(Fault::Refused(refusal)) => {
-                    self.health.postgres_is_up();
-                    return Ok(Err(refusal));
-                }
-                Err(Fault::Overtaken) => {
-                    metrics::overtaken();
-                    method = Method::Insert;
-                    tokio::time::sleep(jitter(STEP_ASIDE)).await;
-                }
-                Err(Fault::NoCopy(error)) if self.method == Method::AskThenCopy => {
-                    tracing::warn!(
-                        error,
-                        "COPY is not allowed: inserting from now on, which is slower; \
-                        to use COPY have an administrator run \"alter role LOGIN bypassrls\" and restart"
-                    );
-                    self.method = Method::Insert;
-                    method = Method::Insert;
-                }
-                Err(Fault::Surroundings(error) | Fault::NoCopy(error)) => {
-                    metrics::write_retried();
-                    self.health.postgres_is_down(&error);
-                    backoff.wait(&self.abandon).await?;
-                }
-            }
-        }
+        // No two rows of a batch have the same id, so the lanes are never in each other's way.
+        let shares = shares(batch.len(), self.lanes.len());
+        let writing = self.lanes.iter_mut().zip(shares).map(|(lane, rows)| lane.write(batch, rows));
+        Ok(try_join_all(writing).await?.into_iter().fold(Written::default(), Written::and))
     }
 }
 
-/// Smaller pieces, in order, of rows that one row spoils. The server mostly says which one: those before it stand
-/// ready, it is tried alone, and the others in halves, so that many bad rows cost no more than plain halving.
-fn split(rows: &Range<usize>, spoiled: Option<usize>) -> Vec<Range<usize>> {
-    let halves = |rows: Range<usize>| {
-        let middle = rows.start + rows.len() / 2;
-        [rows.start..middle, middle..rows.end]
-    };
-    let pieces = match spoiled.filter(|row| rows.contains(row)) {
-        Some(row) => {
-            let [near, far] = halves(row + 1..rows.end);
-            vec![rows.start..row, row..row + 1, near, far]
-        }
-        None => halves(rows.clone()).to_vec(),
-    };
-    pieces.into_iter().filter(|piece| !piece.is_empty()).collect()
+impl Written {
+    fn and(mut self, other: Self) -> Self {
+        self.inserted += other.inserted;
+        self.duplicates += other.duplicates;
+        self.refused.extend(other.refused);
+        self
+    }
+}
+
+/// As many equal shares of `rows` as there are writers, or fewer, so that each is worth a COPY.
+fn shares(rows: usize, writers: usize) -> impl Iterator<Item = Range<usize>> {
+    let share = rows.div_ceil((rows / COPY_FROM).clamp(1, writers)).max(1);
+    (0..rows).step_by(share).map(move |start| start..(start + share).min(rows))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{COPY_FROM, shares};
 
     #[test]
-    fn pieces_cover_all_rows_in_order_and_are_smaller_than_the_whole() {
-        for length in 2..20 {
-            let rows = 5..5 + length;
-            for spoiled in [None].into_iter().chain((0..30).map(Some)) {
-                let pieces = split(&rows, spoiled);
-                let covered: Vec<usize> = pieces.iter().cloned().flatten().collect();
-                assert_eq!(covered, rows.clone().collect::<Vec<_>>());
-                assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() < rows.len()));
+    fn rows_are_shared_out_whole_and_never_in_more_shares_than_writers() {
+        for rows in [0, 1, COPY_FROM, COPY_FROM + 1, 10 * COPY_FROM + 7] {
+            for writers in 1..5 {
+                let all: Vec<_> = shares(rows, writers).collect();
+                assert!(all.len() <= writers);
+                assert_eq!(all.into_iter().flatten().collect::<Vec<_>>(), (0..rows).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn few_rows_are_one_writers_work() {
+        assert_eq!(shares(2 * COPY_FROM - 1, 4).count(), 1);
+        assert_eq!(shares(2 * COPY_FROM, 4).count(), 2);
     }
 }

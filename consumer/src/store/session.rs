@@ -28,7 +28,9 @@ const PING_DEADLINE: Duration = Duration::from_secs(5);
 /// How rows are brought in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// Ask which ids are stored, COPY the others: the fastest, but it fails when another writer comes in between.
+    /// COPY all: the fastest, but it fails when one of them is stored already.
+    Copy,
+    /// Ask which ids are stored, COPY the others: it fails only when another writer comes in between.
     AskThenCopy,
     /// `insert … on conflict do nothing`: slower, and never in anybody's way.
     Insert,
@@ -59,6 +61,9 @@ impl Session {
                 ("plan_cache_mode", "force_generic_plan"),
                 ("enable_seqscan", "off"),
                 ("jit", "off"),
+                // What the trigger counts is kept in memory for the length of a statement; in the default 4 MB it would
+                // go through a file.
+                ("work_mem", "64MB"),
             ]);
         Self { options, connection: None, deadline }
     }
@@ -80,6 +85,7 @@ impl Session {
         let mut connection = self.take().await?;
         let writing = async {
             match method {
+                Method::Copy => copy_rows(&mut connection, batch, &rows.collect::<Vec<_>>()).await,
                 Method::AskThenCopy => ask_then_copy(&mut connection, batch, rows).await,
                 Method::Insert => insert(&mut connection, batch, rows).await,
             }
@@ -126,10 +132,14 @@ async fn ask_then_copy(
     if fresh.is_empty() {
         return Ok(0);
     }
+    copy_rows(connection, batch, &fresh).await
+}
+
+async fn copy_rows(connection: &mut PgConnection, batch: &Batch, rows: &[usize]) -> Result<u64, Fault> {
     // The server counts the rows it was sent, the caller those of the batch.
-    copy(connection, batch, &fresh).await.map_err(|error| match Fault::from(error) {
+    copy(connection, batch, rows).await.map_err(|error| match Fault::from(error) {
         Fault::Refused(mut refusal) => {
-            refusal.row = refusal.row.and_then(|row| fresh.get(row).copied());
+            refusal.row = refusal.row.and_then(|row| rows.get(row).copied());
             Fault::Refused(refusal)
         }
         fault => fault,

@@ -79,3 +79,28 @@ async fn a_writer_that_comes_in_between_is_stepped_around() {
     scene.dead_letters(0).await;
     assert!(process.terminate());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_among_batches_that_nobody_asked_about_is_counted_once() {
+    let scene = Scene::new().await;
+    // So small batches are inserted; they are what shows that no duplicates are about.
+    let process = Process::start(&scene, &["--batch-wait-ms", "300"]).await;
+    let first = events(1);
+    for stored in 1..=9 {
+        scene.produce(&if stored == 1 { first.clone() } else { events(1) }).await;
+        scene.wait_for_rows(stored).await;
+    }
+    // Enough for COPY: all of it in one batch.
+    let mut mine = events(1_999);
+    mine.insert(10, first[0].clone());
+    scene.produce(&mine).await;
+
+    scene.wait_for_rows(9 + 1_999).await;
+    scene.wait_for_committed(9 + 2_000).await;
+    assert_eq!(process.metric("consumer_copies_in_vain_total").await, 1.0);
+    assert_eq!(process.metric("consumer_batches_overtaken_total").await, 0.0);
+    assert_eq!(process.metric("consumer_events_duplicate_total").await, 1.0);
+    scene.assert_aggregates_equal_the_rows().await;
+    scene.dead_letters(0).await;
+    assert!(process.terminate());
+}

@@ -1,0 +1,183 @@
+//! Brings rows in over one connection: each exactly once, however often it is tried.
+//!
+//! Faults of the surroundings are tried again for ever; a row that the database refuses is found by splitting the rows
+//! until it stands alone.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::{Backoff, GaveUp, jitter};
+use crate::batch::Batch;
+use crate::health::Health;
+use crate::metrics;
+use crate::store::Written;
+use crate::store::fault::{Fault, Refusal};
+use crate::store::session::{Method, Session};
+use crate::store::trust::Trust;
+
+/// How long to leave to the other writer, at most, when two bring the same events.
+const STEP_ASIDE: Duration = Duration::from_millis(100);
+/// Fewer rows than this are inserted at once: one round trip instead of three, and nobody waits for the third. COPY ends
+/// with a tiny message of its own, which sqlx 0.9.0 (it lacks TCP_NODELAY) sends only when what came before it has been
+/// acknowledged, up to 40 ms later. With more rows than this the server is still busy by then.
+pub(crate) const COPY_FROM: usize = 1_000;
+/// One connection's work.
+pub(crate) struct Lane {
+    session: Session,
+    /// Whether the login may COPY, as far as is known.
+    may_copy: bool,
+    trust: Trust,
+    health: Arc<Health>,
+    /// Cancelled when there is no time left to try again.
+    abandon: CancellationToken,
+}
+
+impl Lane {
+    /// Connects nowhere yet. Each try of a write may take `deadline`.
+    pub(crate) fn new(
+        options: PgConnectOptions,
+        deadline: Duration,
+        health: Arc<Health>,
+        abandon: CancellationToken,
+    ) -> Self {
+        let session = Session::new(options, deadline);
+        Self { session, may_copy: true, trust: Trust::new(), health, abandon }
+    }
+
+    /// Looks whether the database is there.
+    pub(crate) async fn ping(&mut self) {
+        match self.session.ping().await {
+            Err(Fault::Surroundings(error)) => self.health.postgres_is_down(&error),
+            _ => self.health.postgres_is_up(),
+        }
+    }
+
+    /// Stores some of the batch's rows. Returns when each is in the table or refused for good, however long that takes.
+    ///
+    /// # Errors
+    /// When it had to give up; some rows may be in, which whoever comes next finds by asking.
+    pub(crate) async fn write(&mut self, batch: &Batch, rows: Range<usize>) -> Result<Written, GaveUp> {
+        let mut written = Written::default();
+        let mut pieces = vec![rows];
+        while let Some(rows) = pieces.pop() {
+            match self.write_piece(batch, rows.clone()).await? {
+                Ok(inserted) => {
+                    written.inserted += inserted;
+                    written.duplicates += rows.len() as u64 - inserted;
+                }
+                Err(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
+                Err(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Brings the rows in, all or none, trying again until the database takes or refuses them.
+    async fn write_piece(
+        &mut self,
+        batch: &Batch,
+        rows: Range<usize>,
+    ) -> Result<Result<u64, Refusal>, GaveUp> {
+        if rows.is_empty() {
+            return Ok(Ok(0));
+        }
+        let mut method = self.method(rows.len());
+        let mut backoff = Backoff::new();
+        loop {
+            let tried = tokio::select! {
+                tried = self.session.write(batch, rows.clone(), method) => tried,
+                () = self.abandon.cancelled() => return Err(GaveUp),
+            };
+            self.health.turned();
+            match tried {
+                Ok(inserted) => {
+                    self.health.postgres_is_up();
+                    self.trust.learn(rows.len() as u64 - inserted);
+                    return Ok(Ok(inserted));
+                }
+                Err(Fault::Refused(refusal)) => {
+                    self.health.postgres_is_up();
+                    return Ok(Err(refusal));
+                }
+                Err(Fault::Overtaken) if method == Method::Copy => {
+                    metrics::copied_in_vain();
+                    self.trust.break_off();
+                    method = Method::AskThenCopy;
+                }
+                Err(Fault::Overtaken) => {
+                    metrics::overtaken();
+                    method = Method::Insert;
+                    tokio::time::sleep(jitter(STEP_ASIDE)).await;
+                }
+                Err(Fault::NoCopy(error)) if self.may_copy => {
+                    tracing::warn!(
+                        error,
+                        "COPY is not allowed: inserting from now on, which is slower; \
+                        to use COPY have an administrator run \"alter role LOGIN bypassrls\" and restart"
+                    );
+                    self.may_copy = false;
+                    method = Method::Insert;
+                }
+                Err(Fault::Surroundings(error) | Fault::NoCopy(error)) => {
+                    metrics::write_retried();
+                    self.health.postgres_is_down(&error);
+                    if method == Method::Copy {
+                        // It may have been stored, and only the answer lost.
+                        method = Method::AskThenCopy;
+                    }
+                    backoff.wait(&self.abandon).await?;
+                }
+            }
+        }
+    }
+
+    /// How to try first to bring in so many rows.
+    fn method(&self, rows: usize) -> Method {
+        if rows < COPY_FROM || !self.may_copy {
+            Method::Insert
+        } else if self.trust.is_earned() {
+            Method::Copy
+        } else {
+            Method::AskThenCopy
+        }
+    }
+}
+
+/// Smaller pieces, in order, of rows that one row spoils. The server mostly says which one: those before it stand
+/// ready, it is tried alone, and the others in halves, so that many bad rows cost no more than plain halving.
+fn split(rows: &Range<usize>, spoiled: Option<usize>) -> Vec<Range<usize>> {
+    let halves = |rows: Range<usize>| {
+        let middle = rows.start + rows.len() / 2;
+        [rows.start..middle, middle..rows.end]
+    };
+    let pieces = match spoiled.filter(|row| rows.contains(row)) {
+        Some(row) => {
+            let [near, far] = halves(row + 1..rows.end);
+            vec![rows.start..row, row..row + 1, near, far]
+        }
+        None => halves(rows.clone()).to_vec(),
+    };
+    pieces.into_iter().filter(|piece| !piece.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn pieces_cover_all_rows_in_order_and_are_smaller_than_the_whole() {
+        for length in 2..20 {
+            let rows = 5..5 + length;
+            for spoiled in [None].into_iter().chain((0..30).map(Some)) {
+                let pieces = split(&rows, spoiled);
+                let covered: Vec<usize> = pieces.iter().cloned().flatten().collect();
+                assert_eq!(covered, rows.clone().collect::<Vec<_>>());
+                assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() < rows.len()));
+            }
+        }
+    }
+}
