@@ -61,7 +61,7 @@ impl Database {
     /// # Errors
     /// The server's.
     pub async fn empty(&mut self) -> Result<(), Error> {
-        self.execute("truncate public.prompt_telemetry, public.prompt_aggregate").await?;
+        self.execute("truncate public.prompt_telemetry").await?;
         self.execute("checkpoint").await
     }
 
@@ -71,7 +71,7 @@ impl Database {
     /// The server's.
     pub async fn settle(&mut self) -> Result<(), Error> {
         // One at a time: vacuum may not stand in a transaction, which several statements would make.
-        for table in ["prompt_telemetry", "prompt_aggregate"] {
+        for table in ["prompt_telemetry", "prompt_aggregate", "prompt_total"] {
             self.execute(&format!("vacuum (analyze) public.{table}")).await?;
         }
         self.execute("checkpoint").await
@@ -83,7 +83,7 @@ impl Database {
     /// The server's.
     pub async fn rows(&mut self) -> Result<u64, Error> {
         let counted = "select coalesce(sum(impressions + selections + completions), 0)::bigint \
-                       from public.prompt_aggregate";
+                       from public.prompt_total";
         let rows: i64 = self.ask(counted).await?;
         Ok(rows.unsigned_abs())
     }

@@ -23,7 +23,11 @@ pub fn connect(url: &str, limits: &LimitArgs) -> Result<PgPool, ConfigError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| ConfigError(format!("INGEST_DATABASE_URL is not a Postgres URL: {error}")))?
         .application_name("prompt-telemetry-ingest")
-        .options([("statement_timeout", limits.database_timeout_ms.to_string())]);
+        .options([
+            ("statement_timeout", limits.database_timeout_ms.to_string()),
+            // A list of 100,000 prompts is sorted in memory.
+            ("work_mem", "32MB".to_owned()),
+        ]);
     Ok(PgPoolOptions::new()
         .max_connections(limits.database_connections)
         .acquire_timeout(CONNECT_PATIENCE)
@@ -97,7 +101,7 @@ const SLICE: &str = "\
     max(last_surfaced) as last_surfaced \
     from prompt_performance_by_slice \
     where (not $1 or lens_id is null) and ($2::text is null or lens_id = $2) \
-    and ($3::text is null or stage = $3)";
+    and ($3::text is null or stage = $3) group by prompt_id";
 
 /// The same three parameters, so that both questions are asked alike; the database needs their types.
 const WHOLE: &str = "\
@@ -108,6 +112,11 @@ const WHOLE: &str = "\
 impl Slice {
     fn is_whole(&self) -> bool {
         self.lens.is_none() && self.stage.is_none()
+    }
+
+    /// All prompts of the slice with their numbers, as a question.
+    fn source(&self) -> &'static str {
+        if self.is_whole() { WHOLE } else { SLICE }
     }
 
     fn bind(&self) -> (bool, Option<&str>, Option<&'static str>) {
@@ -124,11 +133,7 @@ impl Slice {
 /// # Errors
 /// The database's.
 pub async fn stats(pool: &PgPool, prompt_id: &str, slice: &Slice) -> Result<PromptStats, sqlx::Error> {
-    let sql = if slice.is_whole() {
-        format!("{WHOLE} and prompt_id = $4")
-    } else {
-        format!("{SLICE} and prompt_id = $4 group by prompt_id")
-    };
+    let sql = format!("select * from ({}) as prompts where prompt_id = $4", slice.source());
     let (no_lens, lens, stage) = slice.bind();
     let row = sqlx::query_as::<_, Row>(AssertSqlSafe(sql))
         .bind(no_lens)
@@ -164,16 +169,19 @@ async fn rows(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<ListedRow>, sqlx::Error> {
-    let source =
-        if listing.slice.is_whole() { WHOLE.to_owned() } else { format!("{SLICE} group by prompt_id") };
+    let source = listing.slice.source();
     let sort = listing.sort;
     let order = if listing.descending { "desc" } else { "asc" };
-    // Ids are compared by their bytes, but their case folded by the database's locale: "C" folds ASCII alone.
+    // Of all prompts only what filters and sorts is computed, of those on the page everything: `offset 0` keeps the
+    // planner from computing it for all first. Ids are compared by their bytes, but their case folded by the database's
+    // locale: "C" folds ASCII alone.
     let sql = format!(
-        "select *, count(*) over () as total from ({source}) as prompts \
-         where ($4::text is null or position(lower($4) in lower(prompt_id collate \"default\")) > 0) \
-         and impressions >= $5 \
-         order by {sort} {order} nulls last, prompt_id collate \"C\" limit $6 offset $7"
+        "with page as (select prompt_id, {sort} as sorted, count(*) over () as total from ({source}) as prompts \
+            where ($4::text is null or position(lower($4) in lower(prompt_id collate \"default\")) > 0) \
+            and impressions >= $5 order by sorted {order} nulls last, prompt_id limit $6 offset $7) \
+         select prompts.*, page.total from page cross join lateral \
+            (select * from ({source}) as prompts where prompts.prompt_id = page.prompt_id offset 0) as prompts \
+         order by page.sorted {order} nulls last, page.prompt_id"
     );
     let (no_lens, lens, stage) = listing.slice.bind();
     // Only our own words are spliced in; all that comes from the client is bound.

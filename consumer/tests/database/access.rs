@@ -108,14 +108,17 @@ async fn anon_may_insert_and_nothing_else() {
         "select * from prompt_performance",
         "select * from prompt_performance_by_slice",
         "select * from prompt_aggregate",
+        "select * from prompt_total",
         "select * from _sqlx_migrations",
         "update prompt_telemetry set prompt_id = 'q'",
         "delete from prompt_telemetry",
         "truncate prompt_telemetry",
         "truncate prompt_aggregate",
+        "truncate prompt_total",
         "insert into prompt_aggregate select * from prompt_aggregate",
         "delete from _sqlx_migrations",
         "select rebuild_prompt_aggregate()",
+        "select rebuild_prompt_total()",
         "select take_prompt_aggregate_shard()",
         "create table mine (id int)",
         "alter table prompt_telemetry disable trigger all",
@@ -153,6 +156,7 @@ async fn service_role_reads_everything_but_the_sums_and_writes_nothing() {
         "delete from prompt_telemetry",
         "truncate prompt_telemetry",
         "select * from prompt_aggregate",
+        "select * from prompt_total",
         "select rebuild_prompt_aggregate()",
     ] {
         assert_eq!(attempt(&mut superuser, "service_role", sql).await, "42501", "{sql}");
@@ -183,6 +187,7 @@ async fn a_writer_without_bypassrls_inserts_and_asks_for_ids_only() {
         "truncate prompt_telemetry",
         "select * from prompt_performance",
         "select * from prompt_aggregate",
+        "select * from prompt_total",
         "select rebuild_prompt_aggregate()",
     ] {
         assert_eq!(attempt(&mut superuser, role, sql).await, "42501", "{sql}");
@@ -219,6 +224,7 @@ async fn the_reader_sees_the_views_only() {
         INSERT,
         "select id from prompt_telemetry",
         "select * from prompt_aggregate",
+        "select * from prompt_total",
         "delete from prompt_performance",
     ] {
         let error = run(&mut reader, sql).await.expect_err(sql);

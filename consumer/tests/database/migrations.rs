@@ -43,6 +43,24 @@ async fn an_empty_database_takes_them_all_and_a_second_run_does_nothing() {
 }
 
 #[tokio::test]
+async fn events_of_before_a_migration_are_in_what_it_adds() {
+    let database = TestDatabase::create().await;
+    let mut owner = connect(&database.owner_url()).await;
+    // The first four made the aggregates; whatever came later found events there.
+    for migration in MIGRATOR.iter() {
+        run(&mut owner, migration.sql.as_str()).await.unwrap();
+        if migration.version == 4 {
+            for _ in 0..3 {
+                run(&mut owner, INSERT).await.unwrap();
+            }
+        }
+    }
+    run(&mut owner, INSERT).await.unwrap();
+    assert_eq!(number(&mut owner, "select impressions from prompt_performance").await, 4);
+    assert_eq!(differences(&mut owner).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_files_run_by_hand_on_top_of_themselves_change_nothing() {
     let database = migrated().await;
     let mut owner = connect(&database.owner_url()).await;
