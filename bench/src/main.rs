@@ -4,6 +4,11 @@ use bench::config::{Cli, Command};
 use bench::{limits, report, rungs};
 use clap::Parser;
 use local::interrupt::Interrupt;
+use mimalloc::MiMalloc;
+
+/// That of ingest, so that its limit is not held back by another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -103,12 +103,12 @@ object! {
     }
 }
 
-impl RawEvent<'_> {
-    /// The id as it was sent, if it is a string: what an answer about a rejected event calls it by.
+impl<'a> RawEvent<'a> {
+    /// The id as it was sent, if it is a string: what an answer about a rejected event calls it by. Mostly borrowed.
     #[must_use]
-    pub fn sent_id(&self) -> Option<&str> {
+    pub fn sent_id(&self) -> Option<Cow<'a, str>> {
         match &self.id {
-            Field::Given(id) => Some(id),
+            Field::Given(id) => Some(id.clone()),
             Field::Missing | Field::Null | Field::Wrong(_) | Field::Duplicate => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The two calls that take events: read, judge, hand to Kafka, wait for every acknowledgement, answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -144,7 +145,7 @@ fn hand_over_batch<'a>(
     let received_at = now();
     let mut rejected = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
-        let id = event.as_ref().ok().and_then(|event| event.sent_id()).map(str::to_owned);
+        let id = event.as_ref().ok().and_then(|event| event.sent_id());
         match event.map_err(|fault| vec![fault]).and_then(|event| event.validate(received_at, Uuid::now_v7)) {
             Ok(accepted) => {
                 if accepted.clock_ahead {
@@ -154,6 +155,7 @@ fn hand_over_batch<'a>(
             }
             Err(errors) => {
                 entry.reject(reason(&errors));
+                let id = id.map(Cow::into_owned);
                 rejected.push(RejectedEvent { index, id, errors });
             }
         }
