@@ -18,7 +18,7 @@ use crate::run::Run;
 
 /// How it is measured, for the report.
 pub const NOTE: &str = "Median time of an answer over one keep-alive connection: `stats` of the prompt with the most \
-    events, and the first 50 of `performance`. The view is what the aggregates replace: the same columns, counted from \
+    events, and the first 50 of `performance`; the tables are asked in turn. The view is what the aggregates replace: the same columns, counted from \
     the raw rows by each query, asked by SQL without HTTP.";
 
 const TOPIC: &str = "bench-read";
@@ -85,14 +85,12 @@ pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
 
     let mut times = Times::new();
     for round in run.rounds() {
-        let contenders = Size::ALL.map(Contender::Ours).into_iter().chain([Contender::View]);
-        let asked = contenders.flat_map(|contender| Question::ALL.map(|question| (contender, question)));
-        for (contender, question) in run.order(asked) {
-            let took = match contender {
-                Contender::Ours(size) => answers(run, &ingests[&size], question).await?,
-                Contender::View => view::ask(&mut large, question).await?,
-            };
-            times.entry((contender, question)).or_default().push(took);
+        for question in run.order(Question::ALL) {
+            for (size, took) in answers(run, &ingests, question).await? {
+                times.entry((Contender::Ours(size), question)).or_default().push(took);
+            }
+            let took = view::ask(&mut large, question).await?;
+            times.entry((Contender::View, question)).or_default().push(took);
         }
         run.progress(Rung::Read, format!("round {round}"));
     }
@@ -124,19 +122,29 @@ async fn serve(run: &Run, size: Size, database: &Database) -> Result<Service, Er
     services::ingest(&name, port::free(), &kafka, &database.urls.ingest_url, &[]).await
 }
 
-/// The median time of some answers, in milliseconds.
-async fn answers(run: &Run, ingest: &Service, question: Question) -> Result<f64, Error> {
-    let mut connection = Connection::open(ingest.url()).await?;
+/// The median time of some answers about each size, in milliseconds. The sizes are asked in turn, so that what the machine
+/// does meanwhile meets them all.
+async fn answers(
+    run: &mut Run,
+    ingests: &HashMap<Size, Service>,
+    question: Question,
+) -> Result<Vec<(Size, f64)>, Error> {
     let path = question.path();
-    // The first one may have to open a connection to the database.
-    connection.get(&path).await?;
-    let mut times = Vec::new();
-    for _ in 0..run.options.scaled(ANSWERS, 10) {
-        let begun = Instant::now();
+    let mut asked = Vec::new();
+    for size in run.order(Size::ALL) {
+        let mut connection = Connection::open(ingests[&size].url()).await?;
+        // The first one may have to open a connection to the database.
         connection.get(&path).await?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        asked.push((size, connection, Vec::new()));
     }
-    Ok(median(&times))
+    for _ in 0..run.options.scaled(ANSWERS, 10) {
+        for (_, connection, times) in &mut asked {
+            let begun = Instant::now();
+            connection.get(&path).await?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(asked.into_iter().map(|(size, _, times)| (size, median(&times))).collect())
 }
 
 fn report(question: Question, times: &Times) -> Vec<Row> {
