@@ -1,6 +1,6 @@
 # Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-web bench check fmt build pages clean-data
+.PHONY: help demo up test test-web fuzz bench check fmt build pages clean-data
 
 # One build for everything: the same packages and profile, so that nothing is compiled twice.
 LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
@@ -31,6 +31,10 @@ test-web: pages ## the tests of web/: on their own, then in Chromium against the
 	@scripts/setup postgres node browser
 	cd web && ../scripts/with-node npm test
 	$(LOCAL) with -- scripts/with-node npm --prefix web run e2e
+
+fuzz: ## a million hostile inputs for each decoder and encoder, an hour or so (ARGS=decoder: those of that name; CASES=…)
+	@scripts/setup build
+	PROPTEST_CASES=$(or $(CASES),1000000) cargo test --workspace --lib $(or $(ARGS),fuzz::) -- --nocapture
 
 bench: ## every figure beside its limit, into docs/benchmarks.md, about half an hour (ARGS="--only write --rounds 3": a part)
 	@scripts/setup build postgres kafka

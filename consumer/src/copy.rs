@@ -3,6 +3,9 @@
 //! Written once, straight from the decoded event, and never parsed again on its way to the database. Everything here
 //! is bytes in memory: no I/O, no batching.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::borrow::Cow;
 
 use schema::{Event, MatchDetails, Stage, limits};

@@ -11,6 +11,8 @@ mod derived_id;
 mod event;
 mod fault;
 mod field;
+#[cfg(test)]
+mod fuzz;
 mod judge;
 #[cfg(test)]
 mod properties;

@@ -1,6 +1,10 @@
 //! Events for property tests, as the JSON a client would send: valid ones that reach every corner of the contract, and
 //! any JSON at all.
 
+mod corpus;
+mod hostile;
+mod progress;
+
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -9,6 +13,10 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::validate::limits;
 use crate::vocabulary::{EventType, Stage};
+
+pub use crate::strategies::corpus::CORPUS;
+pub use crate::strategies::hostile::{hostile_bytes, record, some_record};
+pub use crate::strategies::progress::Progress;
 
 /// A valid event as sent: optional parts are absent, null or there; strings use all of Unicode but U+0000.
 pub fn valid_event() -> impl Strategy<Value = Value> {
