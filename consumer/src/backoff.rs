@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// There was no time left to try again. Nothing is lost: what was not finished is read again by the next process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the grace period ended before the work was done; the next start reads it again")]
+#[error("stopped before the work was done; the next start reads it again")]
 pub(crate) struct GaveUp;
 
 /// The waits of one piece of work.

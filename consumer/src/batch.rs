@@ -36,6 +36,11 @@ pub(crate) struct DeadLetter {
     pub(crate) error: String,
 }
 
+impl DeadLetter {
+    /// The reason of a record whose row the database refused.
+    pub(crate) const REFUSED: &str = "refused_by_database";
+}
+
 /// Rows, and the records they came from. Empty ones are reused: their memory is kept.
 #[derive(Default)]
 pub(crate) struct Batch {
@@ -137,6 +142,11 @@ impl Batch {
     }
 
     /// The records that hold no event.
+    pub(crate) fn poisoned(&self) -> &[DeadLetter] {
+        &self.poisoned
+    }
+
+    /// The records that hold no event, no longer the batch's.
     pub(crate) fn take_poisoned(&mut self) -> Vec<DeadLetter> {
         std::mem::take(&mut self.poisoned)
     }
@@ -144,7 +154,7 @@ impl Batch {
     /// The record of a row that the database refused.
     pub(crate) fn dead_letter(&self, row: usize, topic: &str, error: String) -> DeadLetter {
         let record = self.archive.restore(self.kept[row], topic);
-        DeadLetter { record, reason: "refused_by_database", error }
+        DeadLetter { record, reason: DeadLetter::REFUSED, error }
     }
 
     /// Partition and offset from which to read on once all of this is safe.

@@ -2,6 +2,9 @@
 //!
 //! Nothing else reads either. What cannot work is refused here, before anything starts.
 
+mod letters;
+mod limit;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,6 +16,10 @@ use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
 use crate::batch::Limits;
+pub use crate::config::letters::{
+    DropArgs, FilterArgs, LettersArgs, LettersCommand, ListArgs, Reach, ReplayArgs, ShowArgs,
+};
+pub use crate::config::limit::DeadLetterLimit;
 
 /// Brings prompt telemetry from Kafka into Postgres.
 #[derive(Debug, Parser)]
@@ -31,6 +38,8 @@ pub enum Command {
     Run(Config),
     /// Brings the database to the newest schema, as its owner. Harmless when there is nothing to do.
     Migrate(MigrateArgs),
+    /// Looks at the records that could not be stored, sends them again, removes them.
+    DeadLetters(LettersArgs),
 }
 
 /// What `consumer migrate` needs.
@@ -102,6 +111,16 @@ pub struct Config {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=50))]
     pub write_timeout_seconds: u64,
 
+    /// When more than this share of the last minute's records, in percent, would be dead-lettered, the consumer waits
+    /// instead and says why; `off`: never. With fewer than 100 records in a minute it never waits.
+    #[arg(long, env = "CONSUMER_DEAD_LETTER_LIMIT", default_value = "10", value_name = "PERCENT|off")]
+    pub dead_letter_limit: DeadLetterLimit,
+
+    /// While it waits for that reason, what would be dead-lettered is tried again every so many seconds.
+    #[arg(long, env = "CONSUMER_DEAD_LETTER_RETRY_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub dead_letter_retry_seconds: u64,
+
     /// How to reach Kafka.
     #[command(flatten)]
     pub kafka: KafkaArgs,
@@ -132,6 +151,11 @@ impl Config {
     /// How long one try of a write may take.
     pub(crate) fn write_timeout(&self) -> Duration {
         Duration::from_secs(self.write_timeout_seconds)
+    }
+
+    /// How long to wait between tries while too many records would be dead-lettered.
+    pub(crate) fn dead_letter_retry(&self) -> Duration {
+        Duration::from_secs(self.dead_letter_retry_seconds)
     }
 
     /// Refuses Kafka properties under which events would be lost, and those that librdkafka does not take.
@@ -192,7 +216,7 @@ mod tests {
         let arguments = [&["consumer", "run", "--database-url", "postgres://a:hunter2@h/d"], more].concat();
         match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Run(config) => config.check().map(|()| config).map_err(|error| error.to_string()),
-            Command::Migrate(_) => unreachable!("it was told to run"),
+            _ => unreachable!("it was told to run"),
         }
     }
 

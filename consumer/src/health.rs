@@ -21,6 +21,8 @@ pub(crate) struct Health {
     joined: AtomicBool,
     kafka: Mutex<View>,
     postgres: Mutex<View>,
+    /// Why nothing is dead-lettered or committed at present.
+    breaker: Mutex<Option<String>>,
 }
 
 /// What was seen of a neighbour, and when. `None`: nothing yet.
@@ -39,6 +41,7 @@ impl Health {
             joined: AtomicBool::new(false),
             kafka: Mutex::default(),
             postgres: Mutex::default(),
+            breaker: Mutex::default(),
         }
     }
 
@@ -96,6 +99,17 @@ impl Health {
             tracing::warn!(error, "Postgres takes no writes; trying again until it does");
         }
     }
+
+    /// Too many records would be dead-lettered, for the reason given; `None`: no longer.
+    pub(crate) fn breaker(&self, reason: Option<String>) {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*breaker, &reason) {
+            (None, Some(reason)) => tracing::error!(reason, "the dead-letter breaker is open"),
+            (Some(_), None) => tracing::info!("the dead-letter breaker is closed; going on"),
+            _ => {}
+        }
+        *breaker = reason;
+    }
 }
 
 impl View {
@@ -136,7 +150,11 @@ impl service::admin::Health for Health {
         if !self.joined.load(Ordering::Relaxed) {
             return Err("Kafka: waiting for the group to share out the partitions".to_owned());
         }
-        self.postgres.lock().unwrap_or_else(PoisonError::into_inner).verdict("Postgres", None)
+        self.postgres.lock().unwrap_or_else(PoisonError::into_inner).verdict("Postgres", None)?;
+        match &*self.breaker.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(reason) => Err(format!("dead letters: {reason}")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -160,6 +178,11 @@ mod tests {
         health.kafka(false);
         assert!(health.ready().unwrap_err().starts_with("Kafka"));
         health.kafka(true);
+        health.breaker(Some("too many".to_owned()));
+        assert_eq!(health.ready().unwrap_err(), "dead letters: too many");
+        health.live().unwrap();
+        health.breaker(None);
+        health.ready().unwrap();
         health.stopping();
         assert_eq!(health.ready().unwrap_err(), "stopping");
         health.live().unwrap();

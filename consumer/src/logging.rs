@@ -19,3 +19,8 @@ pub(crate) fn librdkafka(level: RDKafkaLogLevel, facility: &str, message: &str) 
         }
     }
 }
+
+/// For commands that a person runs: their errors hold what matters, so that all of it is for debugging only.
+pub(crate) fn aside(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    tracing::debug!(target: "librdkafka", facility, ?level, "{message}");
+}

@@ -1,7 +1,9 @@
-//! The `consumer` executable: `consumer run` is the service, `consumer migrate` prepares its database.
+//! The `consumer` executable: `consumer run` is the service, `consumer migrate` prepares its database, `consumer
+//! dead-letters` looks after what could not be stored.
 
 use clap::Parser;
 use consumer::config::{Cli, Command, Config, MigrateArgs};
+use consumer::letters;
 use consumer::migrate::migrate;
 use consumer::server::Consumer;
 
@@ -13,6 +15,10 @@ async fn main() -> anyhow::Result<()> {
         Command::Migrate(args) if args.check_config => Ok(()),
         Command::Run(config) => run(config).await,
         Command::Migrate(args) => bring_up_to_date(args).await,
+        Command::DeadLetters(args) => {
+            args.command.reach().log.init();
+            Ok(letters::run(&args, &mut std::io::stdout().lock()).await?)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every metric of the consumer, each as a function; no other module holds a metric's name.
 //!
-//! The counters make a ledger of the process: consumed = inserted + duplicate + dead-lettered + in flight. A write whose
+//! The counters make a ledger of the process: consumed = inserted + duplicate + dead-lettered + in flight (+ given back,
+//! which is what an open breaker held until its partitions went to another process). A write whose
 //! answer was lost on the way is tried again and then finds its rows stored: they count as duplicates.
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ const CONSUMED: &str = "consumer_events_consumed_total";
 const INSERTED: &str = "consumer_events_inserted_total";
 const DUPLICATE: &str = "consumer_events_duplicate_total";
 const DEAD_LETTERED: &str = "consumer_events_dead_lettered_total";
+const GIVEN_BACK: &str = "consumer_events_given_back_total";
+const BREAKER: &str = "consumer_dead_letter_breaker_open";
 const IN_FLIGHT: &str = "consumer_events_in_flight";
 const BATCH_ROWS: &str = "consumer_batch_rows";
 const BATCH_WRITE: &str = "consumer_batch_write_seconds";
@@ -38,6 +41,14 @@ pub(crate) fn install() -> Metrics {
     describe_counter!(INSERTED, "Events that became a new row.");
     describe_counter!(DUPLICATE, "Events whose id was stored, or stood in the batch, before.");
     describe_counter!(DEAD_LETTERED, "Records moved to the dead-letter topic, by reason.");
+    describe_counter!(
+        GIVEN_BACK,
+        "Records that went back with their partitions while the breaker held them."
+    );
+    describe_gauge!(
+        BREAKER,
+        "1 while too many records would be dead-lettered and the consumer waits; else 0."
+    );
     describe_gauge!(IN_FLIGHT, "Records with the writer.");
     describe_histogram!(BATCH_ROWS, "Rows of a batch.");
     describe_histogram!(BATCH_WRITE, "Seconds from a batch's hand-over to its commit, retries included.");
@@ -58,9 +69,12 @@ pub(crate) fn install() -> Metrics {
         OFFSETS_LOST,
         "Partitions reset because Kafka no longer had the next record: events were lost."
     );
-    for name in [CONSUMED, INSERTED, DUPLICATE, OVERTAKEN, IN_VAIN, RETRIED, REBALANCED, OFFSETS_LOST] {
+    for name in
+        [CONSUMED, INSERTED, DUPLICATE, GIVEN_BACK, OVERTAKEN, IN_VAIN, RETRIED, REBALANCED, OFFSETS_LOST]
+    {
         counter!(name).absolute(0);
     }
+    gauge!(BREAKER).set(0.0);
     gauge!(IN_FLIGHT).set(0.0);
     gauge!(OLDEST).set(0.0);
     metrics
@@ -93,6 +107,22 @@ pub(crate) fn written(
     for age in ages {
         committed.record(age.max(0) as f64 / 1_000.0);
     }
+}
+
+/// Rows that were refused at first are in the database after all.
+pub(crate) fn written_late(inserted: u64, duplicates: u64) {
+    counter!(INSERTED).increment(inserted);
+    counter!(DUPLICATE).increment(duplicates);
+}
+
+/// Too many records would be dead-lettered, or no longer.
+pub(crate) fn breaker_open(open: bool) {
+    gauge!(BREAKER).set(f64::from(u8::from(open)));
+}
+
+/// Records that were held by the breaker belong to another process now.
+pub(crate) fn given_back(records: usize) {
+    counter!(GIVEN_BACK).increment(records as u64);
 }
 
 /// A record was acknowledged by the dead-letter topic.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::backoff::GaveUp;
 use crate::batch::Batch;
+use crate::breaker::{Breaker, Refused};
 use crate::dead_letter::DeadLetters;
 use crate::source::Source;
 use crate::store::{Store, Written};
@@ -18,6 +19,7 @@ use crate::{clock, metrics};
 pub(crate) async fn run(
     mut source: Source,
     mut store: Store,
+    mut breaker: Breaker,
     dead_letters: DeadLetters,
     topic: &str,
 ) -> Result<(), GaveUp> {
@@ -31,11 +33,37 @@ pub(crate) async fn run(
         let begun = Instant::now();
         let written = store.write(&batch).await?;
         tell(&batch, &written, begun);
-        let refused = written.refused.into_iter().map(|(row, error)| batch.dead_letter(row, topic, error));
+        let Some(refused) = hold(&source, &mut store, &mut breaker, &batch, written.refused).await? else {
+            source.give_back(batch);
+            continue;
+        };
+        let refused = refused.into_iter().map(|(row, error)| batch.dead_letter(row, topic, error));
         let refused: Vec<_> = refused.collect();
         dead_letters.send(batch.take_poisoned().into_iter().chain(refused).collect()).await?;
         source.commit(batch);
     }
+}
+
+/// Holds the batch for as long as the breaker does not let its letters pass. Returns the rows that are refused in the end;
+/// `None` when its partitions went to somebody else meanwhile, who reads and judges it anew.
+async fn hold(
+    source: &Source,
+    store: &mut Store,
+    breaker: &mut Breaker,
+    batch: &Batch,
+    mut refused: Vec<Refused>,
+) -> Result<Option<Vec<Refused>>, GaveUp> {
+    while !breaker.lets_pass(batch, &refused) {
+        breaker.wait(store).await?;
+        if !source.is_ours(batch) {
+            metrics::given_back(batch.poisoned().len() + refused.len());
+            return Ok(None);
+        }
+        let again = store.write_again(batch, refused, breaker.bearable(batch)).await?;
+        metrics::written_late(again.inserted, again.duplicates);
+        refused = again.refused;
+    }
+    Ok(Some(refused))
 }
 
 fn tell(batch: &Batch, written: &Written, begun: Instant) {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::backoff::Backoff;
+use crate::breaker::Breaker;
 use crate::config::{Config, ConfigError};
 use crate::dead_letter::DeadLetters;
 use crate::health::Health;
@@ -87,9 +88,11 @@ impl Consumer {
         let dead_letters = DeadLetters::new(&config.kafka, Arc::clone(&health), abandon.clone())?;
         let database = &config.database_url.0;
         let store = Store::new(database, config.writers as usize, config.write_timeout(), &health, &abandon);
+        let limit = config.dead_letter_limit.percent();
+        let breaker = Breaker::new(limit, config.dead_letter_retry(), Arc::clone(&health), stop.clone());
         announce(&config, address);
 
-        let flow = Flow { kafka: config.kafka, reader, source, store, dead_letters };
+        let flow = Flow { kafka: config.kafka, reader, source, store, breaker, dead_letters };
         let grace = config.shutdown.grace();
         let running = {
             let stop = stop.clone();
@@ -135,6 +138,7 @@ struct Flow {
     reader: Reader,
     source: Source,
     store: Store,
+    breaker: Breaker,
     dead_letters: DeadLetters,
 }
 
@@ -144,7 +148,8 @@ impl Flow {
             return Ok(());
         }
         let reading = self.reader.start(stop.clone());
-        let writing = pipeline::run(self.source, self.store, self.dead_letters, &self.kafka.kafka_topic);
+        let topic = &self.kafka.kafka_topic;
+        let writing = pipeline::run(self.source, self.store, self.breaker, self.dead_letters, topic);
         let (read, written) = tokio::join!(reading, writing);
         if let Err(error) = written {
             tracing::warn!("{error}");
@@ -199,6 +204,7 @@ fn announce(config: &Config, admin: SocketAddr) {
         batch_bytes = config.batch_bytes,
         batch_wait_ms = config.batch_wait_ms,
         writers = config.writers,
+        dead_letter_limit = %config.dead_letter_limit,
         %admin,
         "consumer {} starts",
         env!("CARGO_PKG_VERSION")

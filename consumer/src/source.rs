@@ -6,6 +6,7 @@
 mod group;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,7 @@ pub enum SourceError {
 pub(crate) struct Source {
     batches: mpsc::Receiver<Batch>,
     settled: blocking::Sender<Batch>,
+    generation: Arc<AtomicU64>,
 }
 
 impl Source {
@@ -60,6 +62,17 @@ impl Source {
     /// All of the batch is safe: reading goes on behind it, also after a restart.
     pub(crate) fn commit(&self, batch: Batch) {
         // A source that is gone has no use for it; the records are read again and found to be stored.
+        let _gone = self.settled.send(batch);
+    }
+
+    /// Whether the assignment that the batch was read under still holds.
+    pub(crate) fn is_ours(&self, batch: &Batch) -> bool {
+        self.generation.load(Ordering::Acquire) == batch.generation
+    }
+
+    /// The batch is not ours any more and nothing more is done for it; so its offsets stay as they are.
+    pub(crate) fn give_back(&self, batch: Batch) {
+        debug_assert!(!self.is_ours(&batch), "a batch of ours is committed or held");
         let _gone = self.settled.send(batch);
     }
 }
@@ -86,7 +99,8 @@ impl Reader {
         let (batches, to_write) = mpsc::channel(1);
         let (settled, done) = blocking::channel();
         let topic = config.kafka.kafka_topic.clone();
-        let group = Group::new(topic.clone(), done, Arc::clone(&health));
+        let generation = Arc::new(AtomicU64::new(0));
+        let group = Group::new(topic.clone(), done, Arc::clone(&generation), Arc::clone(&health));
         let client = config.kafka.client_config("prompt-telemetry-consumer", &defaults(&config.group));
         let reader = Self {
             consumer: BaseConsumer::from_config_and_context(&client, group)?,
@@ -98,7 +112,7 @@ impl Reader {
             paused: false,
             told: Instant::now(),
         };
-        Ok((reader, Source { batches: to_write, settled }))
+        Ok((reader, Source { batches: to_write, settled, generation }))
     }
 
     /// Reads on a thread of its own until `stop`; then hands over what it holds, waits for it to be settled, and leaves

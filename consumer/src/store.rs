@@ -78,6 +78,21 @@ impl Store {
         let writing = self.lanes.iter_mut().zip(shares).map(|(lane, rows)| lane.write(batch, rows));
         Ok(try_join_all(writing).await?.into_iter().fold(Written::default(), Written::and))
     }
+
+    /// Tries rows again that were refused before. Ends early when more than `bearable` of them are refused again: then the
+    /// others are not tried, and count as refused with the words of before.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub(crate) async fn write_again(
+        &mut self,
+        batch: &Batch,
+        refused: Vec<(usize, String)>,
+        bearable: usize,
+    ) -> Result<Written, GaveUp> {
+        self.next_ping = Instant::now() + PING;
+        self.lanes[0].write_again(batch, refused, bearable).await
+    }
 }
 
 impl Written {

@@ -3,6 +3,7 @@
 //! librdkafka calls in here from the polling thread only, so between a look at the assignment and an offset stored under
 //! it nothing can come. An offset of an assignment that is over is never stored.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub(crate) struct Group {
 /// What is with the writer, and under which assignment it was read.
 pub(crate) struct Progress {
     topic: String,
-    generation: u64,
+    /// Shared with the writer, who only reads it.
+    generation: Arc<AtomicU64>,
     /// A batch is with the writer; its oldest event's time of receipt.
     writing: bool,
     oldest: Option<i64>,
@@ -45,10 +47,15 @@ pub(crate) struct Progress {
 
 impl Group {
     /// `settled` brings back what the writer is done with.
-    pub(crate) fn new(topic: String, settled: Receiver<Batch>, health: Arc<Health>) -> Self {
+    pub(crate) fn new(
+        topic: String,
+        settled: Receiver<Batch>,
+        generation: Arc<AtomicU64>,
+        health: Arc<Health>,
+    ) -> Self {
         let progress = Progress {
             topic: topic.clone(),
-            generation: 0,
+            generation,
             writing: false,
             oldest: None,
             settled,
@@ -66,7 +73,7 @@ impl Group {
 impl Progress {
     /// The number of the assignment; it changes with every rebalance.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation
+        self.generation.load(Ordering::Acquire)
     }
 
     /// When intake received the oldest event that is with the writer.
@@ -79,7 +86,7 @@ impl Progress {
         self.writing = true;
         self.oldest = batch.oldest();
         let mut empty = std::mem::take(&mut self.spare);
-        empty.reset(self.generation);
+        empty.reset(self.generation());
         empty
     }
 
@@ -101,7 +108,7 @@ impl Progress {
         self.writing = false;
         self.oldest = None;
         metrics::settled(batch.records());
-        if batch.generation == self.generation
+        if batch.generation == self.generation()
             && let Err(error) = self.store_offsets(consumer, &batch)
         {
             tracing::warn!(%error, "offsets could not be stored; the records will be read again");
@@ -125,7 +132,7 @@ impl Progress {
             // Without a writer there is nothing to wait for either; the next turn of the loop notices.
             let _ended = self.settle(consumer, LAST_WRITE);
         }
-        self.generation += 1;
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -64,16 +64,55 @@ impl Lane {
         let mut written = Written::default();
         let mut pieces = vec![rows];
         while let Some(rows) = pieces.pop() {
-            match self.write_piece(batch, rows.clone()).await? {
-                Ok(inserted) => {
-                    written.inserted += inserted;
-                    written.duplicates += rows.len() as u64 - inserted;
-                }
-                Err(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
-                Err(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
-            }
+            self.take_piece(batch, rows, &mut pieces, &mut written).await?;
         }
         Ok(written)
+    }
+
+    /// Tries rows again that were refused before; see [`crate::store::Store::write_again`].
+    ///
+    /// # Errors
+    /// As [`Lane::write`].
+    pub(crate) async fn write_again(
+        &mut self,
+        batch: &Batch,
+        mut refused: Vec<(usize, String)>,
+        bearable: usize,
+    ) -> Result<Written, GaveUp> {
+        refused.sort_unstable_by_key(|(row, _)| *row);
+        let mut pieces: Vec<_> = refused
+            .chunk_by(|(row, _), (next, _)| row + 1 == *next)
+            .map(|run| run[0].0..run[0].0 + run.len())
+            .rev()
+            .collect();
+        let mut written = Written::default();
+        while written.refused.len() <= bearable
+            && let Some(rows) = pieces.pop()
+        {
+            self.take_piece(batch, rows, &mut pieces, &mut written).await?;
+        }
+        let untried = refused.into_iter().filter(|(row, _)| pieces.iter().any(|piece| piece.contains(row)));
+        written.refused.extend(untried);
+        Ok(written)
+    }
+
+    /// Brings in one of the `pieces`, or leaves smaller ones in its place.
+    async fn take_piece(
+        &mut self,
+        batch: &Batch,
+        rows: Range<usize>,
+        pieces: &mut Vec<Range<usize>>,
+        written: &mut Written,
+    ) -> Result<(), GaveUp> {
+        match self.write_piece(batch, rows.clone()).await? {
+            Ok(inserted) => {
+                written.inserted += inserted;
+                written.duplicates += rows.len() as u64 - inserted;
+            }
+            Err(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
+            Err(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
+        }
+        Ok(())
     }
 
     /// Brings the rows in, all or none, trying again until the database takes or refuses them.

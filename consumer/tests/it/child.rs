@@ -16,6 +16,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(scene: &Scene, more: &[&str]) -> Self {
+        let process = Self::start_unready(scene, more);
+        eventually("the process is ready", PATIENCE, || async {
+            (process.ask("/readyz").await.0 == 200).then_some(())
+        })
+        .await;
+        process
+    }
+
+    /// Starts it and waits until it answers on its admin port.
+    pub(crate) fn start_unready(scene: &Scene, more: &[&str]) -> Self {
         let arguments = scene.arguments(&scene.database.consumer_url(), more);
         let mut child = Command::new(env!("CARGO_BIN_EXE_consumer"))
             .args(&arguments[1..])
@@ -28,13 +38,13 @@ impl Process {
             .find_map(|line| line.split_once("admin=")?.1.trim().parse().ok())
             .expect("it tells its address");
         std::thread::spawn(move || lines.try_for_each(|line| writeln!(stderr(), "{line}")));
-        let process = Self { child, admin };
-        let url = format!("http://{admin}/readyz");
-        eventually("the process is ready", PATIENCE, || async {
-            reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()).then_some(())
-        })
-        .await;
-        process
+        Self { child, admin }
+    }
+
+    /// The status and the text of an admin route.
+    pub(crate) async fn ask(&self, route: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{}{route}", self.admin)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// As `kill -9`.
@@ -52,8 +62,7 @@ impl Process {
 
     /// The sum of a metric over its labels.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let text =
-            reqwest::get(format!("http://{}/metrics", self.admin)).await.unwrap().text().await.unwrap();
+        let (_, text) = self.ask("/metrics").await;
         let values = text.lines().filter(|line| {
             let end = line.find(['{', ' ']).unwrap_or(line.len());
             line[..end] == *name

@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy lets a test unwrap, but not the functions that tests share")]
 
+mod breaker;
 mod child;
+mod command;
+mod dirty;
 mod events;
 mod fallback;
 mod flow;
 mod ledger;
+mod letters;
 mod outage;
 mod poison;
 mod raw_record;
 mod rebalance;
 mod scene;
 mod stop;
+mod strangers;

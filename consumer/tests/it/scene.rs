@@ -91,7 +91,7 @@ impl Scene {
     pub(crate) fn config_as(&self, database_url: &str, more: &[&str]) -> Config {
         match Cli::try_parse_from(self.arguments(database_url, more)).unwrap().command {
             Command::Run(config) => config,
-            Command::Migrate(_) => unreachable!("it was told to run"),
+            _ => unreachable!("it was told to run"),
         }
     }
 
@@ -196,19 +196,36 @@ impl Scene {
 
     /// Waits for so many dead letters and reads them; more than that fails.
     pub(crate) async fn dead_letters(&self, wanted: usize) -> Vec<OwnedMessage> {
-        let topic = format!("{}.dead-letter", self.topic);
+        self.read(&format!("{}.dead-letter", self.topic), wanted).await
+    }
+
+    /// The same for the records on the events' topic.
+    pub(crate) async fn records(&self, wanted: usize) -> Vec<OwnedMessage> {
+        self.read(&self.topic, wanted).await
+    }
+
+    /// How many records were ever on the events' topic.
+    pub(crate) fn end(&self) -> i64 {
+        self.ends(&self.group(), &self.topic)
+    }
+
+    async fn read(&self, topic: &str, wanted: usize) -> Vec<OwnedMessage> {
         let reader = self.group();
-        let mut start = self.partitions(&topic);
+        let mut start = self.partitions(topic);
         start.set_all_offsets(Offset::Beginning).unwrap();
         reader.assign(&start).unwrap();
-        let sum = || {
-            (0..PARTITIONS).map(|it| reader.fetch_watermarks(&topic, it, PATIENCE).unwrap().1).sum::<i64>()
-        };
         let wanted_sum = wanted as i64;
-        eventually("the dead letters", PATIENCE, || async { (sum() >= wanted_sum).then_some(()) }).await;
-        assert_eq!(sum(), wanted_sum, "dead letters");
-        let read = || reader.poll(PATIENCE).expect("a dead letter comes").unwrap().detach();
+        eventually(&format!("{wanted} records on {topic}"), PATIENCE, || async {
+            (self.ends(&reader, topic) >= wanted_sum).then_some(())
+        })
+        .await;
+        assert_eq!(self.ends(&reader, topic), wanted_sum, "records on {topic}");
+        let read = || reader.poll(PATIENCE).expect("a record comes").unwrap().detach();
         (0..wanted).map(|_| read()).collect()
+    }
+
+    fn ends(&self, reader: &BaseConsumer, topic: &str) -> i64 {
+        (0..PARTITIONS).map(|it| reader.fetch_watermarks(topic, it, PATIENCE).unwrap().1).sum()
     }
 
     fn group(&self) -> BaseConsumer {
