@@ -48,6 +48,8 @@ pub(crate) struct Batch {
     pub(crate) generation: u64,
     opened: Option<Instant>,
     records: usize,
+    /// How many of the records are accounted for already, while others are held.
+    settled: usize,
     rows: Vec<u8>,
     /// Where each row ends in `rows`, and the id, record and time of receipt of each.
     ends: Vec<usize>,
@@ -110,6 +112,17 @@ impl Batch {
         self.records
     }
 
+    /// Records that are not accounted for yet.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.records - self.settled
+    }
+
+    /// All but `held` records are accounted for. Returns how many were not before.
+    pub(crate) fn settle_all_but(&mut self, held: usize) -> usize {
+        let before = std::mem::replace(&mut self.settled, self.records - held);
+        self.settled - before
+    }
+
     /// Rows: as many as there are different events.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
@@ -167,6 +180,7 @@ impl Batch {
         self.generation = generation;
         self.opened = None;
         self.records = 0;
+        self.settled = 0;
         self.rows.clear();
         self.ends.clear();
         self.ids.clear();

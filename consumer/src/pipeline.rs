@@ -33,7 +33,8 @@ pub(crate) async fn run(
         let begun = Instant::now();
         let written = store.write(&batch).await?;
         tell(&batch, &written, begun);
-        let Some(refused) = hold(&source, &mut store, &mut breaker, &batch, written.refused).await? else {
+        let Some(refused) = hold(&source, &mut store, &mut breaker, &mut batch, written.refused).await?
+        else {
             source.give_back(batch);
             continue;
         };
@@ -50,13 +51,16 @@ async fn hold(
     source: &Source,
     store: &mut Store,
     breaker: &mut Breaker,
-    batch: &Batch,
+    batch: &mut Batch,
     mut refused: Vec<Refused>,
 ) -> Result<Option<Vec<Refused>>, GaveUp> {
     while !breaker.lets_pass(batch, &refused) {
+        // The others are stored, however long this takes: the ledger must not count them twice.
+        let held = batch.poisoned().len() + refused.len();
+        metrics::settled(batch.settle_all_but(held));
         breaker.wait(store).await?;
         if !source.is_ours(batch) {
-            metrics::given_back(batch.poisoned().len() + refused.len());
+            metrics::given_back(held);
             return Ok(None);
         }
         let again = store.write_again(batch, refused, breaker.bearable(batch)).await?;

@@ -20,8 +20,10 @@ pub enum LettersCommand {
     List(ListArgs),
     /// Shows all of one letter: why it is there, its headers and its value.
     Show(ShowArgs),
-    /// Sends letters back to their topic as they were, and waits until Kafka has them. They also stay where they are.
-    /// Harmless to repeat, since an event is its id. A letter whose cause is not gone comes back as a new one.
+    /// Sends letters back to their topic as they were, and waits until Kafka has them.
+    ///
+    /// They also stay where they are. Harmless to repeat, since an event is its id. A letter whose cause is not gone comes
+    /// back as a new one.
     Replay(ReplayArgs),
     /// Removes the letters of one partition before an offset, for good.
     Drop(DropArgs),

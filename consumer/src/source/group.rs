@@ -107,7 +107,7 @@ impl Progress {
         };
         self.writing = false;
         self.oldest = None;
-        metrics::settled(batch.records());
+        metrics::settled(batch.in_flight());
         if batch.generation == self.generation()
             && let Err(error) = self.store_offsets(consumer, &batch)
         {

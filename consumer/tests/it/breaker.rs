@@ -9,8 +9,9 @@ use crate::scene::{PATIENCE, Scene, execute, stop};
 /// Every other event is refused for as long as this holds.
 const REFUSE: &str = "alter table prompt_telemetry add constraint half check (event_type <> 'skip')";
 const ALLOW: &str = "alter table prompt_telemetry drop constraint half";
-/// All that is produced in one batch, and tried again every second.
-const EAGER: [&str; 4] = ["--batch-wait-ms", "1000", "--dead-letter-retry-seconds", "1"];
+/// A thousand records are one batch, and what it holds is tried again every second.
+const EAGER: [&str; 6] =
+    ["--batch-records", "1000", "--batch-wait-ms", "2000", "--dead-letter-retry-seconds", "1"];
 
 /// A consumer with an open breaker: 200 of 1,000 events are refused.
 async fn tripped() -> (Scene, Process) {
@@ -48,8 +49,15 @@ async fn it_waits_says_why_and_goes_on_when_the_cause_is_gone() {
     assert_eq!(process.ask("/livez").await.0, 200);
     assert_eq!((scene.committed(), process.metric("consumer_rebalances_total").await), (0, 1.0));
     scene.dead_letters(0).await;
-    // What is good is stored before the batch is judged.
+    // What is good is stored before the batch is judged, and only what is held counts as in flight.
     scene.wait_for_rows(800).await;
+    for (name, wanted) in [
+        ("consumer_events_consumed_total", 1_000.0),
+        ("consumer_events_inserted_total", 800.0),
+        ("consumer_events_in_flight", 200.0),
+    ] {
+        assert_eq!(process.metric(name).await, wanted, "{name}");
+    }
 
     execute(&mut scene.owner().await, ALLOW).await;
     scene.wait_for_rows(1_000).await;
