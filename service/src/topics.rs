@@ -3,7 +3,6 @@
 //! A missing topic is created as it should be; an existing one is left alone, with a warning for each setting that
 //! makes a `202` worth less than it says.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -14,6 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 use crate::kafka::KafkaArgs;
+use crate::topics::listing::Found;
+
+mod listing;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -24,16 +26,19 @@ pub enum TopicError {
     #[error("the Kafka settings are not usable: {0}")]
     Settings(#[source] KafkaError),
     /// No broker answered in time.
-    #[error("Kafka at {servers} does not answer: {source}")]
+    #[error("Kafka at {servers} does not answer: {source}{complaint}")]
     Unreachable {
         /// The bootstrap servers tried.
         servers: String,
-        /// What the client said.
+        /// What the client answered.
         source: KafkaError,
+        /// Why, as far as the client said: `; ` and its words (about a certificate, a password), or nothing.
+        complaint: String,
     },
     /// The broker refused to create a topic.
     #[error(
-        "topic {topic} is missing and could not be created ({reason}); create it, or allow this login to"
+        "topic {topic} is not shown to this login and could not be created ({reason}); if it exists, allow the login to \
+         describe it, otherwise create it, or allow the login to"
     )]
     NotCreated {
         /// The topic.
@@ -69,13 +74,9 @@ pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), T
         replication: args.kafka_replication,
         retention,
     };
-    let client: AdminClient<DefaultClientContext> =
+    let found = listing::list(args, deadline).await?;
+    let client: Client =
         args.client_config("prompt-telemetry-topics", &[]).create().map_err(TopicError::Settings)?;
-    let client = Arc::new(client);
-    let found = list_topics(&client, deadline).await.map_err(|source| TopicError::Unreachable {
-        servers: args.kafka_bootstrap_servers.clone(),
-        source,
-    })?;
     let mut existing = Vec::new();
     for topic in [wanted(&args.kafka_topic, 7 * DAY), wanted(&args.dead_letter_topic(), 30 * DAY)] {
         match found.iter().find(|found| found.name == topic.name) {
@@ -91,35 +92,7 @@ pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), T
     Ok(())
 }
 
-/// A topic as metadata shows it.
-struct Found {
-    name: String,
-    partitions: usize,
-    replication: usize,
-}
-
-type Client = Arc<AdminClient<DefaultClientContext>>;
-
-/// Asks for all topics: asking for one by its name would make brokers that create topics on demand do so. The call blocks,
-/// so it has a thread of its own.
-async fn list_topics(client: &Client, deadline: Duration) -> Result<Vec<Found>, KafkaError> {
-    let client = Arc::clone(client);
-    let ask = move || {
-        let metadata = client.inner().fetch_metadata(None, deadline)?;
-        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| Found {
-            name: topic.name().to_owned(),
-            partitions: topic.partitions().len(),
-            replication: topic
-                .partitions()
-                .iter()
-                .map(|partition| partition.replicas().len())
-                .min()
-                .unwrap_or(0),
-        });
-        Ok(topics.collect())
-    };
-    tokio::task::spawn_blocking(ask).await.expect("asking for metadata does not panic")
-}
+type Client = AdminClient<DefaultClientContext>;
 
 async fn create(client: &Client, topic: &Wanted, deadline: Duration) -> Result<(), TopicError> {
     let min_insync = topic.min_insync_replicas().to_string();
@@ -175,6 +148,12 @@ async fn warn_of_weak_settings(client: &Client, topics: &[Wanted], deadline: Dur
         Ok(answers) => {
             for (topic, settings) in topics.iter().zip(answers) {
                 match settings {
+                    // The client's binding drops the refusal, and answers with no settings at all.
+                    Ok(settings) if settings.entries.is_empty() => tracing::warn!(
+                        topic = topic.name,
+                        "this login may not read the topic's settings, so nobody has checked whether acknowledged \
+                         events are safe on it; to have that done allow it DescribeConfigs"
+                    ),
                     Ok(settings) => warn_of_settings(topic, &settings),
                     Err(error) => tracing::debug!(topic = topic.name, %error, "the settings are not checked"),
                 }
