@@ -3,9 +3,11 @@
 //! Each node is broker and controller in one JVM with a small heap. Nodes can be stopped, killed, paused and started
 //! again on the same ports and data. Topics are made by whoever needs them, never by accident.
 
+mod guard;
 mod java;
 mod libraries;
 mod node;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,10 +16,12 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::error::Error;
+pub use crate::kafka::guard::{Guard, MECHANISM};
 pub use crate::kafka::java::version as java_version;
 pub use crate::kafka::libraries::VERSION;
 use crate::kafka::node::Addresses;
 pub use crate::kafka::node::Node;
+pub use crate::kafka::tools::Tools;
 use crate::place::{self, Temporary};
 use crate::port;
 
@@ -39,6 +43,7 @@ pub struct Apache {
     // Before the folder, so that the nodes are gone when their files go.
     nodes: Vec<Node>,
     bootstrap_servers: String,
+    guard: Option<Guard>,
     _temporary: Option<Temporary>,
 }
 
@@ -48,17 +53,32 @@ impl Apache {
     /// # Errors
     /// When Java is missing or too old, the jars can't be had, or a node does not start.
     pub async fn start(name: &str, nodes: u16, data: Data) -> Result<Apache, Error> {
+        Apache::start_with(name, nodes, data, None).await
+    }
+
+    /// Starts one node with temporary data that lets in whom `guard` says. [`Apache::bootstrap_servers`] is the
+    /// administrator's then; clients have ports of the guard's.
+    ///
+    /// # Errors
+    /// As [`Apache::start`].
+    pub async fn start_guarded(name: &str, guard: Guard) -> Result<Apache, Error> {
+        Apache::start_with(name, 1, Data::Temporary, Some(guard)).await
+    }
+
+    async fn start_with(name: &str, nodes: u16, data: Data, guard: Option<Guard>) -> Result<Apache, Error> {
         java::check()?;
-        let libraries = libraries::resolve().await?;
+        let libraries = libraries::brokers().await?;
         let (folder, temporary) = data_folder(name, nodes, data)?;
         let addresses: Vec<Addresses> =
             (1..=nodes).map(|id| Addresses { id, clients: port::free(), controller: port::free() }).collect();
-        let formats =
-            addresses.iter().map(|address| Node::format(name, *address, &addresses, &libraries, &folder));
+        let formats = addresses
+            .iter()
+            .map(|address| Node::format(name, *address, &addresses, &libraries, &folder, guard.as_ref()));
         let nodes = futures::future::try_join_all(formats).await?;
         let servers: Vec<String> =
             addresses.iter().map(|address| format!("127.0.0.1:{}", address.clients)).collect();
-        let mut cluster = Apache { nodes, bootstrap_servers: servers.join(","), _temporary: temporary };
+        let mut cluster =
+            Apache { nodes, bootstrap_servers: servers.join(","), guard, _temporary: temporary };
         cluster.start_again().await?;
         Ok(cluster)
     }
@@ -66,6 +86,11 @@ impl Apache {
     /// All nodes, for `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// Who is let in, when not everybody is.
+    pub fn guard(&self) -> Option<&Guard> {
+        self.guard.as_ref()
     }
 
     /// The nodes, to be stopped, killed or paused.
@@ -99,9 +124,9 @@ impl Apache {
             for node in &mut self.nodes {
                 node.check()?;
             }
-            let servers = self.bootstrap_servers.clone();
+            let client = Guard::client(self.guard.as_ref(), &self.bootstrap_servers);
             let wanted = self.nodes.len();
-            let probe = tokio::task::spawn_blocking(move || is_complete(&servers, wanted));
+            let probe = tokio::task::spawn_blocking(move || is_complete(&client, wanted));
             if probe.await.is_ok_and(|complete| complete) {
                 return Ok(());
             }
@@ -112,9 +137,8 @@ impl Apache {
 }
 
 /// Whether the metadata shows that many brokers, and a leader for each partition.
-fn is_complete(bootstrap_servers: &str, brokers: usize) -> bool {
-    let client: Result<BaseConsumer, _> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create();
+fn is_complete(client: &ClientConfig, brokers: usize) -> bool {
+    let client: Result<BaseConsumer, _> = client.create();
     let metadata = client.and_then(|client| client.fetch_metadata(None, METADATA_TIMEOUT));
     metadata.is_ok_and(|metadata| {
         let mut partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);

@@ -11,6 +11,7 @@ pub mod place;
 pub mod port;
 pub mod process;
 
+pub mod certificates;
 pub mod embedded;
 pub mod kafka;
 pub mod logins;

@@ -3,6 +3,7 @@
 //! TCP only, every login with a password. As root an unprivileged user runs it. It can be stopped, killed and
 //! started again on the same data and port. Knows nothing of tables; the roles are those of [`logins`].
 
+mod encryption;
 mod installation;
 
 use std::fs::{self, Permissions};
@@ -15,6 +16,7 @@ use nix::unistd::chown;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::certificates::Certificate;
 use crate::error::Error;
 use crate::logins;
 use crate::place::{self, Temporary};
@@ -38,6 +40,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// The password of all logins; a random one when absent.
     pub password: Option<String>,
+    /// What it shows to clients that ask for TLS; without one it refuses them.
+    pub certificate: Option<Certificate>,
 }
 
 impl Options {
@@ -49,6 +53,7 @@ impl Options {
             max_connections: 100,
             settings: Vec::new(),
             password: None,
+            certificate: None,
         }
     }
 
@@ -180,8 +185,15 @@ impl Cluster {
         Err(self.program.failed(format!("did not answer within {} s", START_DEADLINE.as_secs())))
     }
 
-    async fn start(options: Options, folder: &Path, temporary: Option<Temporary>) -> Result<Cluster, Error> {
+    async fn start(
+        mut options: Options,
+        folder: &Path,
+        temporary: Option<Temporary>,
+    ) -> Result<Cluster, Error> {
         let installation = Installation::find()?;
+        if let Some(certificate) = &options.certificate {
+            options.settings.extend(encryption::install(certificate, folder, &installation)?);
+        }
         let data = folder.join("data");
         let password = remembered_password(folder, options.password.as_deref(), &installation)?;
         if data.join("PG_VERSION").exists() {

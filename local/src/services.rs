@@ -179,6 +179,19 @@ pub async fn consumer(
     database_url: &str,
     more: &[(String, String)],
 ) -> Result<Service, Error> {
+    started(idle_consumer(name, kafka, database_url, more)?).await
+}
+
+/// The same, laid out but not started yet.
+///
+/// # Errors
+/// When there is no such executable.
+pub fn idle_consumer(
+    name: &str,
+    kafka: &Kafka,
+    database_url: &str,
+    more: &[(String, String)],
+) -> Result<Service, Error> {
     let mut program = executable(name, "consumer")?.with(["run"]);
     program.environment = kafka_environment(kafka);
     let admin = address(port::free());
@@ -186,7 +199,7 @@ pub async fn consumer(
     program.environment.extend(owned(own));
     program.environment.extend(owned([("CONSUMER_GROUP", kafka.group.as_str())]));
     program.environment.extend_from_slice(more);
-    start(program, None, &admin).await
+    Ok(Service { program, process: None, url: None, admin_url: format!("http://{admin}") })
 }
 
 /// Starts `ingest` on `listen` (a loopback port), with the settings of `more` on top, and waits until it is ready. It
@@ -195,6 +208,20 @@ pub async fn consumer(
 /// # Errors
 /// When it does not become ready.
 pub async fn ingest(
+    name: &str,
+    listen: u16,
+    kafka: &Kafka,
+    database_url: &str,
+    more: &[(String, String)],
+) -> Result<Service, Error> {
+    started(idle_ingest(name, listen, kafka, database_url, more)?).await
+}
+
+/// The same, laid out but not started yet.
+///
+/// # Errors
+/// When there is no such executable.
+pub fn idle_ingest(
     name: &str,
     listen: u16,
     kafka: &Kafka,
@@ -215,12 +242,11 @@ pub async fn ingest(
         program.environment.push(("INGEST_WEB_DIR".to_owned(), pages.display().to_string()));
     }
     program.environment.extend_from_slice(more);
-    start(program, Some(public), &admin).await
+    let (url, admin_url) = (Some(format!("http://{public}")), format!("http://{admin}"));
+    Ok(Service { program, process: None, url, admin_url })
 }
 
-async fn start(program: Program, public: Option<String>, admin: &str) -> Result<Service, Error> {
-    let url = public.map(|address| format!("http://{address}"));
-    let mut service = Service { program, process: None, url, admin_url: format!("http://{admin}") };
+async fn started(mut service: Service) -> Result<Service, Error> {
     service.start_again().await?;
     Ok(service)
 }

@@ -1,4 +1,4 @@
-//! Apache Kafka's jars, resolved once by Maven from the pinned pom beside this crate.
+//! Apache Kafka's jars, resolved once by Maven from the pinned poms beside this crate.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,18 +12,31 @@ use crate::process::Program;
 /// The version that `local/kafka/pom.xml` pins.
 pub const VERSION: &str = "4.4.0";
 
+/// The version that `local/kafka/tools/pom.xml` pins.
+const TOOLS_VERSION: &str = "4.1.1";
+
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// The folder with the jars. The first call asks Maven; the folder has its final name only when it is complete.
-pub(super) async fn resolve() -> Result<PathBuf, Error> {
-    let folder = place::local()?.join(format!("kafka-libs-{VERSION}"));
+/// The folder with the broker's jars. The first call asks Maven.
+pub(super) async fn brokers() -> Result<PathBuf, Error> {
+    resolve("local/kafka/pom.xml", &format!("kafka-libs-{VERSION}")).await
+}
+
+/// The folder with the jars of the command line tools. The first call asks Maven.
+pub(super) async fn tools() -> Result<PathBuf, Error> {
+    resolve("local/kafka/tools/pom.xml", &format!("kafka-tools-{TOOLS_VERSION}")).await
+}
+
+/// The folder has its final name only when it is complete.
+async fn resolve(pom: &str, name: &str) -> Result<PathBuf, Error> {
+    let folder = place::local()?.join(name);
     let _lock = lock().await?;
     if folder.exists() {
         return Ok(folder);
     }
-    let unfinished = folder.with_extension("unfinished");
+    let unfinished = place::local()?.join(format!("{name}.unfinished"));
     remove(&unfinished)?;
-    let maven = maven(&unfinished)?;
+    let maven = maven(pom, &unfinished)?;
     if let Err(failure) = maven.run(DEADLINE).await {
         return Err(match failure {
             Error::Process { log, tail, .. } => Error::Libraries { log, tail },
@@ -34,8 +47,8 @@ pub(super) async fn resolve() -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-fn maven(target: &Path) -> Result<Program, Error> {
-    let pom = place::root().join("local/kafka/pom.xml");
+fn maven(pom: &str, target: &Path) -> Result<Program, Error> {
+    let pom = place::root().join(pom);
     let mut output: OsString = "-DoutputDirectory=".into();
     output.push(target);
     let arguments = ["--batch-mode", "--no-transfer-progress", "-DincludeScope=runtime", "-f"];
@@ -63,12 +76,16 @@ fn remove(folder: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::kafka::libraries::VERSION;
+    use crate::kafka::libraries::{TOOLS_VERSION, VERSION};
 
     #[test]
-    fn the_pom_pins_the_version_that_we_say() {
-        let pom = include_str!("../../kafka/pom.xml");
-        let dependency = format!("<artifactId>kafka_2.13</artifactId>\n      <version>{VERSION}</version>");
-        assert!(pom.contains(&dependency), "local/kafka/pom.xml and VERSION differ");
+    fn the_poms_pin_the_versions_that_we_say() {
+        let brokers = ("kafka_2.13", VERSION, include_str!("../../kafka/pom.xml"));
+        let tools = ("kafka-tools", TOOLS_VERSION, include_str!("../../kafka/tools/pom.xml"));
+        for (artifact, version, pom) in [brokers, tools] {
+            let dependency =
+                format!("<artifactId>{artifact}</artifactId>\n      <version>{version}</version>");
+            assert!(pom.contains(&dependency), "{artifact} is not {version} in its pom");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::error::Error;
+use crate::kafka::guard::Guard;
 use crate::process::{Process, Program};
 
 const FORMAT_DEADLINE: Duration = Duration::from_secs(60);
@@ -37,15 +38,19 @@ impl Node {
         all: &[Addresses],
         libraries: &Path,
         folder: &Path,
+        guard: Option<&Guard>,
     ) -> Result<Node, Error> {
         let name = format!("{name}-{}", own.id);
         let properties = folder.join(format!("{name}.properties"));
         let data = folder.join(format!("data-{}", own.id));
-        fs::write(&properties, text(own, all, &data)).map_err(Error::file("write", &properties))?;
+        let guarded = guard.map(|guard| guard.properties(own)).unwrap_or_default();
+        fs::write(&properties, text(own, all, &data) + &guarded)
+            .map_err(Error::file("write", &properties))?;
         if !data.join("meta.properties").exists() {
             let tool =
                 java(&format!("{name}-format"), libraries)?.with(["kafka.tools.StorageTool", "format"]);
             let tool = tool.with(["-t", CLUSTER_ID, "-c"]).with([&properties]);
+            let tool = tool.with(guard.into_iter().flat_map(Guard::format_arguments));
             tool.run(FORMAT_DEADLINE).await?;
         }
         let program = java(&name, libraries)?.with(["kafka.Kafka"]).with([&properties]);
