@@ -8,7 +8,7 @@ use crate::oracle::differences;
 use crate::session::{attempt, column, connect, migrated, number, refusal, run};
 
 /// A login that is a member of nothing.
-const STRANGER: &str = "telemetry_test_stranger";
+pub(crate) const STRANGER: &str = "telemetry_test_stranger";
 
 /// Grants on new objects as Supabase sets them up.
 const PERMISSIVE: &str = "
@@ -56,11 +56,11 @@ const GRANTED: [&str; 8] = [
     "telemetry_writer select prompt_telemetry.id",
 ];
 
-const INSERT: &str =
+pub(crate) const INSERT: &str =
     "insert into prompt_telemetry (event_type, prompt_id, session_id) values ('impression', 'p', 's')";
 
 /// The superuser's connection, with every role there is to test, on a cluster that other tests use too.
-async fn administrator(database: &TestDatabase) -> PgConnection {
+pub(crate) async fn administrator(database: &TestDatabase) -> PgConnection {
     let mut superuser = connect(&database.superuser_url()).await;
     for role in ["anon", "authenticated", "service_role", STRANGER] {
         let create = format!(

@@ -6,6 +6,7 @@
 mod access;
 mod aggregates;
 mod checks;
+mod logins;
 mod migrations;
 mod oracle;
 mod sequence;
