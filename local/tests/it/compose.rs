@@ -3,7 +3,7 @@
 use std::fs;
 
 use local::place;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{CONSUMER, Environment, INGEST, MIGRATE, Program};
 
@@ -42,6 +42,18 @@ fn every_service_that_is_built_here_is_one_of_ours_and_has_a_target_in_the_docke
         assert!(dockerfile.contains(&format!(" AS {target}\n")), "{name}: {target}");
     }
     assert_eq!(compose["services"]["migrate"]["command"][0], "migrate");
+}
+
+#[test]
+fn no_service_of_ours_has_a_right_that_it_does_not_need() {
+    let compose = compose();
+    for (name, _) in OURS {
+        let service = &compose["services"][name];
+        assert_eq!(service["read_only"], true, "{name}");
+        assert_eq!(service["cap_drop"], json!(["ALL"]), "{name}");
+        assert_eq!(service["security_opt"], json!(["no-new-privileges:true"]), "{name}");
+        assert!(service.get("user").is_none() && service.get("privileged").is_none(), "{name}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use local::place;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{CONSUMER, Environment, INGEST, MIGRATE};
 
@@ -36,6 +36,56 @@ fn no_manifest_holds_a_secret_or_chooses_the_namespace() {
             assert!(object["metadata"].get("namespace").is_none(), "{file}");
         }
     }
+}
+
+#[test]
+fn no_pod_has_a_right_that_it_does_not_need() {
+    let mut containers = 0;
+    for file in ["ingest", "consumer", "migrate"] {
+        let pod = read(file).remove(0)["spec"]["template"]["spec"].take();
+        assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
+        assert!(pod["securityContext"]["runAsUser"].as_u64().unwrap() >= 10_000, "{file}");
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
+        for shared in ["hostNetwork", "hostPID", "hostIPC", "initContainers", "serviceAccountName"] {
+            assert!(pod.get(shared).is_none(), "{file}: {shared}");
+        }
+        for container in pod["containers"].as_array().unwrap() {
+            let context = &container["securityContext"];
+            assert_eq!(context["allowPrivilegeEscalation"], false, "{file}");
+            assert_eq!(context["readOnlyRootFilesystem"], true, "{file}");
+            assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{file}");
+            assert!(context.get("privileged").is_none(), "{file}");
+            assert!(container["resources"]["limits"]["memory"].is_string(), "{file}");
+            for mount in container["volumeMounts"].as_array().into_iter().flatten() {
+                assert_eq!(mount["readOnly"], true, "{file}: {mount}");
+            }
+            containers += 1;
+        }
+    }
+    assert_eq!(containers, 3);
+}
+
+#[test]
+fn every_secret_is_a_reference() {
+    for file in ["ingest", "consumer", "migrate"] {
+        let workload = read(file).remove(0);
+        let container = &workload["spec"]["template"]["spec"]["containers"][0];
+        for variable in container["env"].as_array().unwrap() {
+            let name = variable["name"].as_str().unwrap();
+            let secret =
+                ["DATABASE_URL", "TOKEN", "KEYS", "PROPERTIES"].iter().any(|part| name.contains(part));
+            assert_eq!(secret, variable["valueFrom"]["secretKeyRef"].is_object(), "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_image_runs_as_a_number_that_is_not_root() {
+    let dockerfile = fs::read_to_string(place::root().join("Dockerfile")).unwrap();
+    let runtime = dockerfile.split(" AS runtime\n").nth(1).unwrap();
+    assert!(runtime.contains("\nUSER 10001:10001\n"));
+    assert_eq!(runtime.matches("\nUSER ").count(), 1);
 }
 
 fn read(name: &str) -> Vec<Value> {
