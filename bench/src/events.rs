@@ -3,13 +3,12 @@
 //! 80 % impressions, 15 % selections, 5 % completions; 6 lenses, 4 stages; about 530 bytes of JSON each. Knows nothing
 //! of where they go.
 
+use local::random::Random;
 use schema::{
     EventType, Stage, SubmittedContext, SubmittedEvent, SubmittedMatchDetails, SubmittedOutcome,
     SubmittedScoring, SubmittedTimestamp,
 };
 use uuid::Uuid;
-
-use crate::random::Random;
 
 /// The personas.
 pub const LENSES: [&str; 6] =

@@ -6,7 +6,6 @@
 pub mod clock;
 pub mod config;
 pub mod cpu;
-pub mod random;
 
 pub mod events;
 pub mod http;

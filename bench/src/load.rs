@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use local::error::Error;
+use local::random::Random;
 use tokio::time::Instant;
 
 use crate::clock::unix_milliseconds;
 use crate::events::{Events, Ids, Prompts};
 use crate::http::Connection;
-use crate::random::Random;
 use crate::request::Request;
 
 /// How many events' worth of different requests each connection repeats.

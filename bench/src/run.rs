@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use local::console::say;
 use local::error::Error;
+use local::random::Random;
 use schema::SubmittedEvent;
 use service::kafka::KafkaArgs;
 use service::topics;
@@ -14,7 +15,6 @@ use crate::clock::unix_milliseconds;
 use crate::config::{Options, Rung};
 use crate::events::{self, Events, Prompts};
 use crate::producer::{Producer, Receipt};
-use crate::random::Random;
 use crate::servers::{PARTITIONS, Servers};
 
 /// Records that are on their way to a topic at once; the producer's queue takes more.

@@ -1,7 +1,7 @@
 //! Numbers that look random and are the same in every run: SplitMix64.
 //!
-//! A library would do as well; these are drawn once for each event of the load generator, and must stay the same from
-//! release to release so that runs can be compared.
+//! A library would do as well; these make the load and the faults, and must stay the same from release to release, so
+//! that runs can be compared and a seed repeats what it did.
 
 /// A sequence of numbers that its seed determines.
 #[derive(Clone, Debug)]
