@@ -1,6 +1,6 @@
 # Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-web fuzz bench check fmt build pages clean-data
+.PHONY: help demo up test test-web fuzz bench chaos overload check fmt build pages clean-data
 
 # One build for everything: the same packages and profile, so that nothing is compiled twice.
 LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
@@ -40,6 +40,16 @@ bench: ## every figure beside its limit, into docs/benchmarks.md, about half an 
 	@scripts/setup build postgres kafka
 	cargo build --release --workspace --bins
 	@$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
+
+chaos: ## break random parts under load and look what is left (ARGS="--faults 200 --seed 7", --nodes 3)
+	@scripts/setup build postgres kafka
+	@$(MAKE) --no-print-directory build
+	@$(LOCAL) chaos $(ARGS)
+
+overload: ## offer ten times what ingest can take for two minutes, then a million records at once to the consumer
+	@scripts/setup build postgres kafka
+	@$(MAKE) --no-print-directory build
+	@$(LOCAL) overload $(ARGS)
 
 check: ## formatting, lints, licences and sources of dependencies, known vulnerabilities
 	@scripts/setup build tools node

@@ -45,8 +45,47 @@ pub enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Break random parts of a stack of its own under load (on Apache Kafka), and check that nothing accepted was lost
+    /// or counted twice.
+    Chaos(ChaosArgs),
+    /// Offer a stack of its own (on Apache Kafka) ten times what it can take, and let its consumer fall far behind.
+    Overload(OverloadArgs),
     /// Remove the data that `up` and `demo` keep.
     CleanData,
+}
+
+/// What is broken, for how long and in which order.
+#[derive(Args, Clone, Debug)]
+pub struct ChaosArgs {
+    /// How many faults.
+    #[arg(long, default_value_t = 30, value_name = "COUNT")]
+    pub faults: usize,
+    /// What the faults and their order follow from; a random one when absent.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// How many Apache Kafka nodes: 1, or 3 that replicate.
+    #[arg(long, default_value_t = 1, value_parser = one_or_three)]
+    pub nodes: u16,
+    /// The longest that a fault lasts. Most are far shorter.
+    #[arg(long, default_value_t = 40, value_name = "SECONDS")]
+    pub longest_seconds: u64,
+    /// The longest rest before a fault.
+    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
+    pub rest_seconds: u64,
+}
+
+/// How much too much there is.
+#[derive(Args, Clone, Debug)]
+pub struct OverloadArgs {
+    /// How long ten times the capacity is offered.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub seconds: u64,
+    /// Connections that send their headers a byte at a time meanwhile.
+    #[arg(long, default_value_t = 5_000, value_name = "COUNT")]
+    pub slow_connections: usize,
+    /// Records that the consumer is behind when it is started.
+    #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
+    pub backlog: u64,
 }
 
 /// Which broker the stack uses.

@@ -1,4 +1,4 @@
-//! How far a consumer group is, and how to send it back to the start.
+//! How far a consumer group is, how much there is to read, and how to send the group back to the start.
 
 use std::time::Duration;
 
@@ -25,6 +25,21 @@ pub fn lag(kafka: &Kafka) -> Result<i64, KafkaError> {
         };
     }
     Ok(lag)
+}
+
+/// How many records `topic` has. Blocks the thread while Kafka answers.
+///
+/// # Errors
+/// When Kafka does not answer.
+pub fn records(kafka: &Kafka, topic: &str) -> Result<i64, KafkaError> {
+    let client = client(kafka)?;
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
+    let mut records = 0;
+    for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
+        let (low, high) = client.fetch_watermarks(topic, partition.id(), TIMEOUT)?;
+        records += high - low;
+    }
+    Ok(records)
 }
 
 /// Sets the group's offsets to zero, so that every record is delivered again. Its members must be stopped. Blocks the

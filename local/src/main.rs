@@ -6,7 +6,7 @@ use clap::Parser;
 use local::config::{Command, Config};
 use local::console::{complain, say};
 use local::error::Error;
-use local::{demo, place, test_run};
+use local::{chaos, demo, overload, place, test_run};
 
 /// What a shell answers for a command that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
@@ -30,6 +30,8 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Demo { once: true, broker } => demo::once(&broker).await,
         Command::Test { ci, arguments } => test_run::run(&arguments, ci).await,
         Command::With { broker, command } => demo::with(&broker, &command).await,
+        Command::Chaos(arguments) => chaos::command(&arguments).await,
+        Command::Overload(arguments) => overload::command(&arguments).await,
         Command::CleanData => {
             say(format!("removed what was kept in {}", place::clean()?.display()));
             Ok(ExitCode::SUCCESS)

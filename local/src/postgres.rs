@@ -11,13 +11,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::chown;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, chown};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::certificates::Certificate;
 use crate::error::Error;
+use crate::footprint;
 use crate::logins;
 use crate::place::{self, Temporary};
 use crate::port;
@@ -161,6 +162,16 @@ impl Cluster {
         }
     }
 
+    /// Freezes the server and every backend: connections stay open and nothing answers.
+    pub fn pause(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets a frozen one go on.
+    pub fn resume(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Starts the stopped or killed server on the same data and port, and waits until it answers.
     ///
     /// # Errors
@@ -212,12 +223,30 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// To the server first: while it is frozen it makes no further children.
+    fn signal(&mut self, signal: Signal) {
+        if let Some(process) = &mut self.process {
+            process.signal(signal);
+            for child in footprint::children(process.id()) {
+                let child = i32::try_from(child).expect("process ids are small");
+                let _gone_meanwhile = kill(Pid::from_raw(child), signal);
+            }
+        }
+    }
+
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         PgConnection::connect(&self.superuser_url()).await
     }
 
     fn url(&self, login: &str, database: &str) -> String {
         format!("postgres://{login}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+}
+
+impl Drop for Cluster {
+    /// A frozen server could not be stopped, and its backends would outlive it.
+    fn drop(&mut self) {
+        self.resume();
     }
 }
 

@@ -89,8 +89,20 @@ impl Service {
     /// # Errors
     /// When it ends or is not ready in time.
     pub async fn ready(&mut self) -> Result<(), Error> {
+        self.until_well("/readyz").await
+    }
+
+    /// Waits until it is alive: earlier it would not know what to do with a signal.
+    ///
+    /// # Errors
+    /// When it ends or is not alive in time.
+    pub async fn alive(&mut self) -> Result<(), Error> {
+        self.until_well("/livez").await
+    }
+
+    async fn until_well(&mut self, path: &str) -> Result<(), Error> {
         let start = Instant::now();
-        let url = format!("{}/readyz", self.admin_url);
+        let url = format!("{}{path}", self.admin_url);
         let client = reqwest::Client::new();
         while start.elapsed() < READY_DEADLINE {
             let asked = client.get(&url).timeout(Duration::from_secs(2)).send().await;
@@ -98,11 +110,12 @@ impl Service {
                 return Ok(());
             }
             if let Some(status) = self.process.as_mut().and_then(Process::status) {
-                return Err(self.program.failed(format!("ended before it was ready ({status})")));
+                return Err(self.program.failed(format!("ended before {path} was well ({status})")));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(self.program.failed(format!("was not ready within {} s", READY_DEADLINE.as_secs())))
+        let seconds = READY_DEADLINE.as_secs();
+        Err(self.program.failed(format!("was not ready within {seconds} s ({path})")))
     }
 
     /// Asks it to finish and waits; it is killed when it doesn't.
@@ -135,6 +148,11 @@ impl Service {
     /// Lets a frozen one go on.
     pub fn resume(&mut self) {
         self.signal(Signal::SIGCONT);
+    }
+
+    /// Whether it runs (a frozen one does).
+    pub fn runs(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.status().is_none())
     }
 
     /// Waits until it ends by itself, which a service never should.
