@@ -33,6 +33,35 @@ async fn a_cluster_starts_again_on_its_data_and_port() {
 }
 
 #[tokio::test]
+async fn what_a_fast_cluster_has_committed_survives_its_death_too() {
+    let mut cluster = Cluster::temporary(Options::fast("test-cluster-crash")).await.unwrap();
+    let database = cluster.database("kept").await.unwrap();
+    let mut owner = PgConnection::connect(&database.owner_url).await.unwrap();
+    sqlx::raw_sql("create table t (n bigint)").execute(&mut owner).await.unwrap();
+    for number in 1..=20_i64 {
+        sqlx::query("insert into t values ($1)").bind(number).execute(&mut owner).await.unwrap();
+    }
+    cluster.kill9().await;
+    cluster.start_again().await.unwrap();
+    assert_eq!(scalar(&database.owner_url, "select count(*) from t").await, 20);
+}
+
+#[tokio::test]
+async fn a_frozen_cluster_answers_nobody_until_it_goes_on() {
+    let mut cluster = Cluster::temporary(Options::fast("test-cluster-frozen")).await.unwrap();
+    let url = cluster.superuser_url();
+    let mut open = PgConnection::connect(&url).await.unwrap();
+    cluster.pause();
+    let asking = sqlx::query("select 1").execute(&mut open);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), asking).await.is_err(),
+        "a frozen backend answers"
+    );
+    cluster.resume();
+    assert_eq!(scalar(&url, "select 1::bigint").await, 1);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_refused() {
     let cluster = Cluster::temporary(Options::fast("test-cluster-password")).await.unwrap();
     let url = format!("postgres://postgres:wrong@127.0.0.1:{}/postgres", cluster.port());
