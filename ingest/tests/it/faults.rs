@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::intake::{BATCH, DEADLINE, EVENT, Intake, problem};
 
 /// A broker of the test's own, which can be told to misbehave, with the topics that it cannot create on request.
-struct Broker {
-    cluster: MockCluster<'static, DefaultProducerContext>,
-    topic: String,
+pub(crate) struct Broker {
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
+    pub(crate) topic: String,
 }
 
 impl Broker {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (cluster, topic) = (MockCluster::new(1).unwrap(), local::testing::topic());
         for topic in [&topic, &format!("{topic}.dead-letter")] {
             cluster.create_topic(topic, 3, 1).unwrap();
@@ -31,17 +31,17 @@ impl Broker {
     }
 
     /// Intake on this broker, ready.
-    async fn intake(&self, arguments: &[&str]) -> Intake {
+    pub(crate) async fn intake(&self, arguments: &[&str]) -> Intake {
         let intake = self.intake_unready(arguments).await;
         intake.until_ready().await;
         intake
     }
 
-    fn refuse(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
+    pub(crate) fn refuse(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
         self.cluster.request_errors(request, errors);
     }
 
-    fn delay(&self, delay: Duration) {
+    pub(crate) fn delay(&self, delay: Duration) {
         self.cluster.broker_round_trip_time(1, delay).unwrap();
     }
 }

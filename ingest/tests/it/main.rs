@@ -11,6 +11,7 @@ mod faults;
 mod intake;
 mod openapi;
 mod process;
+mod promises;
 mod reads;
 mod rules;
 mod topic;
