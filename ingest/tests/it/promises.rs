@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use local::random::Random;
+use local::testing::eventually;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::faults::Broker;
-use crate::intake::{BATCH, EVENT, Intake, problem};
+use crate::intake::{BATCH, DEADLINE, EVENT, Intake, problem};
 use crate::topic;
 
 /// What librdkafka tries again by itself, what it gives up at once, and what makes it begin a new sequence.
@@ -62,6 +63,14 @@ async fn whatever_errors_the_broker_mixes_in_no_202_is_sent_for_a_record_that_is
     let intake = broker.intake(&arguments).await;
     let (mut random, mut promised, mut refused) = (Random::new(11), Vec::new(), Vec::new());
     for _ in 0..5 {
+        // A client that failed for good is replaced within a second; until then everything is refused.
+        broker.cluster.clear_request_errors(RDKafkaApiKey::Produce);
+        let (taken, _) = eventually("events are taken again", DEADLINE, async || {
+            let answer = send(&intake, 1).await;
+            (!answer.0.is_empty()).then_some(answer)
+        })
+        .await;
+        promised.extend(taken);
         let errors: Vec<_> = (0..20).map(|_| *random.pick(&ERRORS)).collect();
         broker.refuse(RDKafkaApiKey::Produce, &errors);
         let (taken, statuses) = send(&intake, 30).await;

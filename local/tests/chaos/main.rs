@@ -2,24 +2,19 @@
 //!
 //! One after the other, since each wants the machine's two cores for itself.
 
-#![expect(clippy::unwrap_used, reason = "everything in this crate is a test, which fails by panicking")]
-
 use std::time::Duration;
 
 use local::chaos::fault::Kind;
 use local::chaos::run::{self, Plan};
 use local::chaos::{repeat, run::Report};
 use local::config::OverloadArgs;
+use local::console::say;
 use local::overload;
 use local::stack::BrokerChoice;
 use local::testing::{bootstrap_servers, broker_is_apache};
 use tokio::sync::Mutex;
 
 static MACHINE: Mutex<()> = Mutex::const_new(());
-
-fn tell(line: String) {
-    println!("{line}");
-}
 
 /// `local test` says in its last lines that these tests were not made when the broker is the embedded one.
 fn without_apache() -> bool {
@@ -40,8 +35,8 @@ async fn after_one_fault_of_each_kind_every_accepted_event_is_stored_once_and_no
         rest: Duration::from_secs(1),
         name: "test-chaos-".to_owned(),
     };
-    println!("{}", repeat(&plan));
-    let Report { breaches, counts, .. } = run::run(&plan, tell).await.unwrap();
+    say(repeat(&plan));
+    let Report { breaches, counts, .. } = run::run(&plan, say).await.unwrap();
     assert!(breaches.is_empty(), "{breaches:#?}\nagain: {}", repeat(&plan));
     assert!(counts.acknowledged > 3_000, "that was no load: {counts:?}");
 }
@@ -54,6 +49,6 @@ async fn ten_times_too_much_is_shed_and_a_consumer_that_is_far_behind_catches_up
     let _machine = MACHINE.lock().await;
     let much = OverloadArgs { seconds: 20, slow_connections: 5_000, backlog: 50_000 };
     let broker = BrokerChoice::Existing(bootstrap_servers());
-    let breaches = overload::run(broker, &much, tell).await.unwrap();
+    let breaches = overload::run(broker, &much, say).await.unwrap();
     assert!(breaches.is_empty(), "{breaches:#?}");
 }
