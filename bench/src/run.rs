@@ -86,6 +86,7 @@ impl Run {
             kafka_partitions: i32::from(PARTITIONS),
             kafka_replication: 1,
             kafka_properties: Vec::new(),
+            kafka_properties_file: None,
         };
         topics::ensure_topics(&kafka, TOPIC_DEADLINE)
             .await

@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use service::kafka::KafkaArgs;
+use service::database::check_url;
+use service::kafka::{KafkaArgs, reason};
 use service::logging::LogArgs;
+use service::secret::{self, InFile};
 use service::shutdown::ShutdownArgs;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
@@ -47,8 +49,12 @@ pub enum Command {
 pub struct MigrateArgs {
     /// The database, with the login that owns it.
     #[arg(long = "database-url", env = "MIGRATE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    #[arg(value_parser = |url: &str| database(url).map(|_| url.to_owned()))]
-    pub database_url: String,
+    #[arg(value_parser = secret::value(owner_url))]
+    pub database_url: Option<String>,
+
+    /// File that holds the database's URL, instead of the variable.
+    #[arg(long, env = "MIGRATE_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(owner_url))]
+    pub database_url_file: Option<InFile<String>>,
 
     /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
     #[arg(long)]
@@ -69,8 +75,12 @@ pub struct ConfigError(String);
 pub struct Config {
     /// The database, with a login that is a member of telemetry_writer (and has BYPASSRLS, to be fast).
     #[arg(long, env = "CONSUMER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    #[arg(value_parser = database)]
-    pub database_url: Database,
+    #[arg(value_parser = secret::value(database))]
+    pub database_url: Option<Database>,
+
+    /// File that holds the database's URL, instead of the variable.
+    #[arg(long, env = "CONSUMER_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(database))]
+    pub database_url_file: Option<InFile<Database>>,
 
     /// Where /metrics, /livez and /readyz are served. Keep it from the public.
     #[arg(long, env = "CONSUMER_ADMIN_LISTEN", default_value = "127.0.0.1:9102", value_name = "ADDRESS")]
@@ -138,7 +148,25 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Database(pub(crate) PgConnectOptions);
 
+impl MigrateArgs {
+    /// The owner's URL, whichever way it was given.
+    ///
+    /// # Errors
+    /// It was given in no way, or in both.
+    pub fn database_url(&self) -> Result<String, ConfigError> {
+        given("MIGRATE_DATABASE_URL", self.database_url.clone(), self.database_url_file.clone())
+    }
+}
+
 impl Config {
+    /// The database, whichever way it was given.
+    ///
+    /// # Errors
+    /// It was given in no way, or in both.
+    pub fn database(&self) -> Result<Database, ConfigError> {
+        given("CONSUMER_DATABASE_URL", self.database_url.clone(), self.database_url_file.clone())
+    }
+
     /// When a batch is closed.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
@@ -158,11 +186,14 @@ impl Config {
         Duration::from_secs(self.dead_letter_retry_seconds)
     }
 
-    /// Refuses Kafka properties under which events would be lost, and those that librdkafka does not take.
+    /// Refuses a database or Kafka properties that are given twice, properties under which events would be lost, and those
+    /// that librdkafka does not take.
     ///
     /// # Errors
-    /// The property and why it can't be set.
+    /// The setting and why it can't be so.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.database()?;
+        self.kafka.check().map_err(|error| ConfigError(error.to_string()))?;
         for (name, value) in self.kafka.properties() {
             let works = match name {
                 "enable.auto.commit" => value == "true",
@@ -182,7 +213,8 @@ impl Config {
             }
         }
         let native = self.kafka.client_config("prompt-telemetry-consumer", &[]).create_native_config();
-        native.map(drop).map_err(|error| ConfigError(format!("the Kafka settings are not usable: {error}")))
+        let unusable = |error| ConfigError(format!("the Kafka settings are not usable: {}", reason(&error)));
+        native.map(drop).map_err(unusable)
     }
 }
 
@@ -198,11 +230,17 @@ impl std::fmt::Debug for MigrateArgs {
     }
 }
 
+fn given<T>(name: &'static str, value: Option<T>, file: Option<InFile<T>>) -> Result<T, ConfigError> {
+    let given = secret::either(name, value, file).map_err(|error| ConfigError(error.to_string()))?;
+    given.ok_or_else(|| ConfigError(format!("the database is missing: set {name} or {name}_FILE")))
+}
+
+fn owner_url(url: &str) -> Result<String, String> {
+    database(url).map(|_| url.to_owned())
+}
+
 fn database(url: &str) -> Result<Database, String> {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    if !matches!(scheme, Some("postgres" | "postgresql")) {
-        return Err("expected postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE".to_owned());
-    }
+    check_url(url)?;
     url.parse().map(Database).map_err(|error: sqlx::Error| error.to_string())
 }
 
@@ -241,5 +279,27 @@ mod tests {
         let error =
             Cli::try_parse_from(["consumer", "run", "--database-url", "mysql://a:hunter2@h/d"]).unwrap_err();
         assert!(error.to_string().contains("expected postgres://"));
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_database_is_given_in_one_way() {
+        let none = |arguments: &[&str]| {
+            let arguments = [&["consumer"], arguments].concat();
+            match Cli::try_parse_from(arguments).unwrap().command {
+                Command::Run(config) => config.check().map_err(|error| error.to_string()),
+                Command::Migrate(args) => args.database_url().map(drop).map_err(|error| error.to_string()),
+            }
+        };
+        assert!(
+            none(&["run"]).unwrap_err().contains("set CONSUMER_DATABASE_URL or CONSUMER_DATABASE_URL_FILE")
+        );
+        assert!(none(&["migrate"]).unwrap_err().contains("MIGRATE_DATABASE_URL_FILE"));
+        none(&["run", "--database-url=postgres://a:b@h/d", "--database-url-file="]).unwrap();
+    }
+
+    #[test]
+    fn metrics_and_health_are_this_machines_own_unless_told() {
+        assert!(config(&[]).unwrap().admin_listen.ip().is_loopback());
     }
 }

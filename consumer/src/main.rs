@@ -11,8 +11,7 @@ use consumer::server::Consumer;
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(config) if config.check_config => Ok(config.check()?),
-        // Its one setting was checked when it was parsed.
-        Command::Migrate(args) if args.check_config => Ok(()),
+        Command::Migrate(args) if args.check_config => Ok(args.database_url().map(drop)?),
         Command::Run(config) => run(config).await,
         Command::Migrate(args) => bring_up_to_date(args).await,
         Command::DeadLetters(args) => {
@@ -35,7 +34,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn bring_up_to_date(args: MigrateArgs) -> anyhow::Result<()> {
     args.log.init();
-    let applied = migrate(&args.database_url).await?;
+    let applied = migrate(&args.database_url()?).await?;
     tracing::info!(applied = ?applied.versions, before = applied.before, "the database has the newest schema");
     Ok(())
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 use service::admin::Admin;
-use service::kafka::KafkaArgs;
+use service::kafka::{KafkaArgs, reason};
 use service::topics;
+use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -36,7 +37,7 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// librdkafka refuses a property.
-    #[error("the Kafka settings are not usable: {0}; see --kafka-property")]
+    #[error("the Kafka settings are not usable: {}; see --kafka-property", reason(.0))]
     Kafka(#[from] KafkaError),
     /// The admin address is taken or not ours.
     #[error(
@@ -86,11 +87,11 @@ impl Consumer {
         let abandon = CancellationToken::new();
         let (reader, source) = Reader::new(&config, Arc::clone(&health))?;
         let dead_letters = DeadLetters::new(&config.kafka, Arc::clone(&health), abandon.clone())?;
-        let database = &config.database_url.0;
-        let store = Store::new(database, config.writers as usize, config.write_timeout(), &health, &abandon);
+        let database = config.database()?.0;
+        announce(&config, &database, address);
+        let store = Store::new(&database, config.writers as usize, config.write_timeout(), &health, &abandon);
         let limit = config.dead_letter_limit.percent();
         let breaker = Breaker::new(limit, config.dead_letter_retry(), Arc::clone(&health), stop.clone());
-        announce(&config, address);
 
         let flow = Flow { kafka: config.kafka, reader, source, store, breaker, dead_letters };
         let grace = config.shutdown.grace();
@@ -192,8 +193,7 @@ async fn grace_period(
     tokio::time::sleep(goodbye).await;
 }
 
-fn announce(config: &Config, admin: SocketAddr) {
-    let database = &config.database_url.0;
+fn announce(config: &Config, database: &PgConnectOptions, admin: SocketAddr) {
     tracing::info!(
         kafka = config.kafka.kafka_bootstrap_servers,
         topic = config.kafka.kafka_topic,

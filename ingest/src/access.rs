@@ -28,6 +28,23 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// One secret, as a file holds it.
+    pub(crate) fn one(text: &str) -> Result<Self, String> {
+        Ok(Self(text.trim().to_owned()))
+    }
+
+    /// Secrets as a file holds them: one a line, or with commas between; at least one, since none would open the routes.
+    pub(crate) fn several(text: &str) -> Result<Vec<Self>, String> {
+        let parts = text.split(['\n', ',']).map(str::trim).filter(|part| !part.is_empty());
+        let secrets: Vec<_> = parts.map(|part| Self(part.to_owned())).collect();
+        if secrets.is_empty() {
+            return Err(
+                "expected one key a line, found none: write one into it, or leave the setting out".to_owned()
+            );
+        }
+        Ok(secrets)
+    }
 }
 
 /// The secrets that open the routes. An empty list opens them to everybody.

@@ -1,7 +1,8 @@
 //! How many requests one client may make: a token bucket per address, off unless configured.
 //!
 //! Addresses are spread over a fixed number of buckets by a hash that nobody outside can compute, so memory is bounded
-//! whatever addresses come; two clients rarely share a bucket. Knows nothing of proxies: the address is the peer's.
+//! whatever addresses come; two clients rarely share a bucket. Knows nothing of proxies: whose address counts is theirs
+//! to say (see [`crate::proxies`]).
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use crate::error::ApiError;
 
 const BUCKETS: u64 = 1 << 16;
 
-/// The address a request came from.
+/// The other end of the connection that a request came on: the client, or a proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
@@ -42,8 +43,8 @@ impl RateLimit {
     ///
     /// # Errors
     /// [`ApiError::RateLimited`] when it is empty, with the time until it is not.
-    pub fn take(&self, peer: Peer) -> Result<(), ApiError> {
-        let bucket = self.hasher.hash_one(client(peer.0)) % BUCKETS;
+    pub fn take(&self, address: IpAddr) -> Result<(), ApiError> {
+        let bucket = self.hasher.hash_one(client(address)) % BUCKETS;
         self.buckets.check_key(&bucket).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             ApiError::RateLimited { retry_after: wait.max(Duration::from_millis(1)) }
@@ -64,7 +65,7 @@ mod tests {
     use std::net::IpAddr;
     use std::num::NonZeroU32;
 
-    use super::{Peer, RateLimit, client};
+    use super::{BUCKETS, RateLimit, client};
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -73,12 +74,21 @@ mod tests {
     #[test]
     fn a_client_that_used_up_its_burst_is_refused_and_others_are_not() {
         let limit = RateLimit::new(NonZeroU32::MIN, NonZeroU32::new(3).unwrap());
-        let greedy = Peer(address("192.0.2.1"));
+        let greedy = address("192.0.2.1");
         for _ in 0..3 {
             assert!(limit.take(greedy).is_ok());
         }
         assert!(limit.take(greedy).is_err());
-        assert!(limit.take(Peer(address("192.0.2.2"))).is_ok());
+        assert!(limit.take(address("192.0.2.2")).is_ok());
+    }
+
+    #[test]
+    fn however_many_addresses_come_memory_holds_no_more_buckets_than_there_are() {
+        let limit = RateLimit::new(NonZeroU32::MIN, NonZeroU32::MIN);
+        for number in 0..4 * BUCKETS as u32 {
+            let _taken = limit.take(IpAddr::from(number.to_be_bytes()));
+        }
+        assert!(limit.buckets.len() as u64 <= BUCKETS, "{}", limit.buckets.len());
     }
 
     #[test]

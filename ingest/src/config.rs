@@ -5,16 +5,21 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Parser;
 use http::HeaderValue;
+use service::database;
 use service::kafka::KafkaArgs;
 use service::logging::LogArgs;
+use service::secret::{self, GivenTwice, InFile};
 use service::shutdown::ShutdownArgs;
+use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
 use crate::access::Secret;
 pub use crate::config::limits::LimitArgs;
+use crate::proxies::Proxies;
 
 mod limits;
 
@@ -32,7 +37,13 @@ pub struct Config {
 
     /// Database to read the aggregates from, as a member of `telemetry_reader`. Without it the read routes answer 503.
     #[arg(long, env = "INGEST_DATABASE_URL", hide_env_values = true, value_name = "POSTGRES URL")]
+    #[arg(value_parser = secret::value(database_url))]
     pub database_url: Option<String>,
+
+    /// File that holds the database's URL, instead of the variable.
+    #[arg(long, env = "INGEST_DATABASE_URL_FILE", value_name = "PATH")]
+    #[arg(value_parser = secret::file(database_url))]
+    pub database_url_file: Option<InFile<String>>,
 
     /// Folder of the built web pages, served at `/` and `/panel`.
     #[arg(long, env = "INGEST_WEB_DIR", value_name = "FOLDER")]
@@ -48,9 +59,19 @@ pub struct Config {
     )]
     pub write_keys: Vec<Secret>,
 
+    /// File that holds the write keys, one a line or with commas between, instead of the variable.
+    #[arg(long, env = "INGEST_WRITE_KEYS_FILE", value_name = "PATH")]
+    #[arg(value_parser = secret::file(Secret::several))]
+    pub write_keys_file: Option<InFile<Vec<Secret>>>,
+
     /// Token that may read. Needed on a listener that is not loopback, unless reads are open.
     #[arg(long, env = "INGEST_READ_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub read_token: Option<Secret>,
+
+    /// File that holds the read token, instead of the variable.
+    #[arg(long, env = "INGEST_READ_TOKEN_FILE", value_name = "PATH")]
+    #[arg(value_parser = secret::file(Secret::one))]
+    pub read_token_file: Option<InFile<Secret>>,
 
     /// Lets anybody who reaches the listener read the aggregates.
     #[arg(long, env = "INGEST_OPEN_READS")]
@@ -59,6 +80,11 @@ pub struct Config {
     /// Origins whose pages may call the API, such as `https://app.example`, separated by commas; `*` for any.
     #[arg(long, env = "INGEST_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN,…")]
     pub cors_origins: Vec<String>,
+
+    /// Proxies that may say whom they speak for (X-Forwarded-For), as addresses or CIDR ranges, separated by commas. From
+    /// anybody else that header counts for nothing. Only the rate limit looks at it.
+    #[arg(long, env = "INGEST_TRUSTED_PROXIES", value_name = "CIDR,…")]
+    pub trusted_proxies: Option<Proxies>,
 
     /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
     #[arg(long)]
@@ -83,17 +109,21 @@ pub struct Config {
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
 
+impl From<GivenTwice> for ConfigError {
+    fn from(error: GivenTwice) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl Config {
     /// Refuses settings that cannot work, and drops the empty ones, which compose files pass for "not set".
     ///
     /// # Errors
     /// The first such setting.
     pub fn check(mut self) -> Result<Self, ConfigError> {
-        self.database_url = self.database_url.filter(|url| !url.is_empty());
         self.web_dir = self.web_dir.filter(|folder| !folder.as_os_str().is_empty());
-        self.read_token = self.read_token.filter(|token| !token.is_empty());
-        self.write_keys.retain(|key| !key.is_empty());
         self.cors_origins.retain(|origin| !origin.is_empty());
+        self.merge_secrets()?;
 
         if !self.listen.ip().is_loopback() && self.read_token.is_none() && !self.open_reads {
             return Err(ConfigError(format!(
@@ -121,6 +151,27 @@ impl Config {
         self.limits.check()?;
         Ok(self)
     }
+
+    /// Puts those that stand in files where the others are.
+    fn merge_secrets(&mut self) -> Result<(), ConfigError> {
+        let url = self.database_url.take().filter(|url| !url.is_empty());
+        self.database_url = secret::either("INGEST_DATABASE_URL", url, self.database_url_file.take())?;
+        let token = self.read_token.take().filter(|token| !token.is_empty());
+        self.read_token = secret::either("INGEST_READ_TOKEN", token, self.read_token_file.take())?;
+        self.write_keys.retain(|key| !key.is_empty());
+        let keys = Some(std::mem::take(&mut self.write_keys)).filter(|keys| !keys.is_empty());
+        let keys = secret::either("INGEST_WRITE_KEYS", keys, self.write_keys_file.take())?;
+        self.write_keys = keys.unwrap_or_default();
+        Ok(self.kafka.check()?)
+    }
+}
+
+fn database_url(url: &str) -> Result<String, String> {
+    if !url.is_empty() {
+        database::check_url(url)?;
+        PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+    }
+    Ok(url.to_owned())
 }
 
 fn is_origin(text: &str) -> bool {
@@ -144,7 +195,8 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed_and_the_defaults_work() {
         Config::command().debug_assert();
-        check(&[]).map(drop).unwrap();
+        let defaults = check(&[]).unwrap();
+        assert!(defaults.listen.ip().is_loopback() && defaults.admin_listen.ip().is_loopback());
     }
 
     #[test]
@@ -160,6 +212,39 @@ mod tests {
     fn empty_secrets_are_no_secrets() {
         let config = check(&["--write-keys", "a-key,,"]).unwrap();
         assert_eq!(config.write_keys.len(), 1);
+    }
+
+    #[test]
+    fn each_secret_stands_in_its_variable_or_in_its_file_and_not_in_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let url = "postgres://a:b@c/d";
+        let files = [
+            ("database-url", url, write("url", &format!("{url}\n"))),
+            ("read-token", "token", write("token", "token\n")),
+            ("write-keys", "old,new", write("keys", "old\n new,newer\n\n")),
+        ];
+        let by_file = |(name, _, path): &(&str, &str, String)| format!("--{name}-file={path}");
+        let all: Vec<_> = files.iter().map(by_file).collect();
+        let config = check(&all.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        assert_eq!(config.database_url.as_deref(), Some(url));
+        assert!(config.read_token.is_some());
+        assert_eq!(config.write_keys.len(), 3);
+        for file in &files {
+            let (name, value, _) = file;
+            let both = check(&[&format!("--{name}={value}"), &by_file(file)]).err().unwrap();
+            assert!(both.contains("_FILE are both set"), "{both}");
+        }
+        // No key at all would open the door that the file was to close.
+        let none = format!("--write-keys-file={}", write("none", ",\n"));
+        assert!(check(&[&none]).err().unwrap().contains("found none"));
+        // The token of a file guards a public listener as well as another.
+        let token = format!("--read-token-file={}", files[1].2);
+        assert!(check(&["--listen=0.0.0.0:8080", &token]).is_ok());
     }
 
     #[test]

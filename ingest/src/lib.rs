@@ -18,6 +18,7 @@ pub mod health;
 pub mod metrics;
 pub mod openapi;
 pub mod producer;
+pub mod proxies;
 pub mod queries;
 pub mod router;
 pub mod routes;

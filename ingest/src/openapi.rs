@@ -4,13 +4,19 @@
 use schema::{EventType, Stage};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{IntoResponses, OpenApi as _};
+use utoipa::{IntoResponses, OpenApi as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
 use crate::routes::{events, stats};
 use crate::state::App;
+
+/// JSON that is sent as plain text, which a page may do across origins without asking first.
+#[derive(ToSchema)]
+#[schema(content_media_type = "application/json")]
+#[expect(dead_code, reason = "it only describes such a body, which is read as any other")]
+pub struct JsonText(String);
 
 /// How a request to write can fail, for the description.
 #[derive(IntoResponses)]

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use schema::{Event, SCHEMA_VERSION, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER};
-use service::kafka::KafkaArgs;
+use service::kafka::{self, KafkaArgs};
 use service::trace::Traceparent;
 use thiserror::Error;
 
@@ -76,8 +76,9 @@ impl Producer {
     pub fn new(kafka: &KafkaArgs, request_deadline: Duration) -> Result<Self, ConfigError> {
         let config = settings::checked(kafka, request_deadline)?;
         let cluster = Arc::new(Cluster::default());
-        let client = connect(&config, &cluster)
-            .map_err(|error| ConfigError(format!("the Kafka settings are not usable: {error}")))?;
+        let client = connect(&config, &cluster).map_err(|error| {
+            ConfigError(format!("the Kafka settings are not usable: {}", kafka::reason(&error)))
+        })?;
         let topic = kafka.kafka_topic.clone();
         Ok(Self { client: RwLock::new(client), config, cluster, topics_exist: AtomicBool::new(false), topic })
     }
@@ -147,8 +148,9 @@ impl Producer {
             None => return Some(Arc::clone(&kept.inner)), // another request was first
         };
         tracing::warn!(%code, reason, "the Kafka client has failed for good; a new one takes its place");
-        let fresh = connect(&self.config, &self.cluster)
-            .inspect_err(|error| tracing::error!(%error, "no new Kafka client can be made"));
+        let fresh = connect(&self.config, &self.cluster).inspect_err(|error| {
+            tracing::error!(error = kafka::reason(error), "no new Kafka client can be made");
+        });
         let failed = std::mem::replace(&mut *kept, fresh.ok()?);
         // Dropping the last handle of a client waits for its threads.
         std::thread::spawn(move || drop((client, failed)));

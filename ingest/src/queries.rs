@@ -18,7 +18,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// Makes the pool; nothing is connected before the first question.
 ///
 /// # Errors
-/// The URL is none.
+/// The URL is none. Its reason holds no part of it: what could be repeated was checked with the configuration.
 pub fn connect(url: &str, limits: &LimitArgs) -> Result<PgPool, ConfigError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| ConfigError(format!("INGEST_DATABASE_URL is not a Postgres URL: {error}")))?

@@ -79,6 +79,7 @@ impl Ingest {
             ledger: Ledger::new(),
             access: Access::new(config.write_keys, config.read_token),
             rate_limit,
+            proxies: config.trusted_proxies.unwrap_or_default(),
             reads,
             web_dir: config.web_dir,
             room: Semaphore::new(limits.max_requests_in_flight as usize),

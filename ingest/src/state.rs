@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::extract::Request;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -12,6 +13,7 @@ use crate::config::LimitArgs;
 use crate::error::ApiError;
 use crate::metrics::Ledger;
 use crate::producer::Producer;
+use crate::proxies::Proxies;
 
 /// One running intake.
 pub struct App {
@@ -25,6 +27,8 @@ pub struct App {
     pub limits: LimitArgs,
     /// Requests a client may make, if that is limited.
     pub rate_limit: Option<RateLimit>,
+    /// The proxies that may say who a client is.
+    pub proxies: Proxies,
     /// The way to the aggregates, if there is one.
     pub reads: Option<PgPool>,
     /// The folder of the web pages, if there is one.
@@ -38,8 +42,10 @@ impl App {
     ///
     /// # Errors
     /// [`ApiError::RateLimited`].
-    pub fn take_turn(&self, peer: Peer) -> Result<(), ApiError> {
-        self.rate_limit.as_ref().map_or(Ok(()), |limit| limit.take(peer))
+    pub fn take_turn(&self, request: &Request) -> Result<(), ApiError> {
+        let peer = request.extensions().get::<Peer>();
+        let (Some(limit), Some(Peer(peer))) = (&self.rate_limit, peer) else { return Ok(()) };
+        limit.take(self.proxies.client(*peer, request.headers()))
     }
 
     /// Takes a place among the requests in flight, until the permit is dropped.

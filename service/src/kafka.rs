@@ -1,10 +1,12 @@
 //! How to reach Kafka and what the topics are called: the arguments that both services share.
 
 use std::fmt;
-use std::str::FromStr;
 
 use clap::Args;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
+use crate::secret::{self, GivenTwice, InFile};
 
 /// Where Kafka is and how its topics are made.
 #[derive(Args, Clone, Debug)]
@@ -43,8 +45,13 @@ pub struct KafkaArgs {
         hide_env_values = true,
         value_name = "NAME=VALUE"
     )]
-    #[arg(value_delimiter = ';', value_parser = Properties::from_str)]
+    #[arg(value_parser = secret::value(Properties::parse))]
     pub kafka_properties: Vec<Properties>,
+
+    /// File with such properties, one a line or `;` between them, instead of the variable.
+    #[arg(long, env = "KAFKA_PROPERTIES_FILE", value_name = "PATH")]
+    #[arg(value_parser = secret::file(Properties::parse))]
+    pub kafka_properties_file: Option<InFile<Properties>>,
 }
 
 impl KafkaArgs {
@@ -71,10 +78,27 @@ impl KafkaArgs {
 
     /// The properties that the user set, in the order given.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.kafka_properties
-            .iter()
-            .flat_map(|some| &some.0)
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        let in_file = self.kafka_properties_file.as_ref().and_then(InFile::get);
+        let all = self.kafka_properties.iter().chain(in_file).flat_map(|some| &some.0);
+        all.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Refuses properties that are given both ways.
+    ///
+    /// # Errors
+    /// They are.
+    pub fn check(&self) -> Result<(), GivenTwice> {
+        let given = self.kafka_properties.iter().find(|some| !some.0.is_empty()).cloned();
+        secret::either("KAFKA_PROPERTIES", given, self.kafka_properties_file.clone()).map(drop)
+    }
+}
+
+/// What Kafka's client has against a setting, without the setting's value: it may be a secret whose name was misspelt.
+#[must_use]
+pub fn reason(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, reason, name, _) => format!("{name}: {reason}"),
+        other => other.to_string(),
     }
 }
 
@@ -82,11 +106,9 @@ impl KafkaArgs {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(Vec<(String, String)>);
 
-impl FromStr for Properties {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+impl Properties {
+    fn parse(text: &str) -> Result<Self, String> {
+        let lines = text.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty());
         let pairs = lines.map(|line| match line.split_once('=') {
             Some((name, value)) if !name.trim().is_empty() => {
                 Ok((name.trim().to_owned(), value.trim().to_owned()))
@@ -114,9 +136,11 @@ fn topic_name(name: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::Parser;
 
-    use super::KafkaArgs;
+    use super::{KafkaArgs, reason};
 
     #[derive(Parser)]
     struct Arguments {
@@ -157,6 +181,31 @@ mod tests {
     fn a_propertys_value_is_never_shown() {
         let kafka = parse(&["--kafka-property", "sasl.password=hunter2"]).unwrap();
         assert!(!format!("{kafka:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn properties_stand_in_a_file_or_in_the_arguments_and_not_in_both() {
+        let path = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+        fs::write(&path, "sasl.username=a\nsasl.password=b;linger.ms=1\n").unwrap();
+        let file = path.to_str().unwrap();
+        let kafka = parse(&["--kafka-properties-file", file]).unwrap();
+        let both = parse(&["--kafka-property=linger.ms=2", "--kafka-properties-file", file]).unwrap();
+        fs::remove_file(&path).unwrap();
+        let found: Vec<_> = kafka.properties().collect();
+        assert_eq!(found, [("sasl.username", "a"), ("sasl.password", "b"), ("linger.ms", "1")]);
+        assert!(kafka.check().is_ok());
+        assert!(both.check().unwrap_err().to_string().contains("KAFKA_PROPERTIES_FILE"));
+        assert!(parse(&["--kafka-property=", "--kafka-properties-file="]).unwrap().check().is_ok());
+    }
+
+    #[test]
+    fn a_value_whose_name_is_misspelt_or_missing_is_not_shown_either() {
+        let error = parse(&["--kafka-property", "hunter2"]).unwrap_err().to_string();
+        assert!(error.contains("--kafka-property") && !error.contains("hunter2"), "{error}");
+        let kafka = parse(&["--kafka-property", "sasl.pasword=hunter2"]).unwrap();
+        let error = kafka.client_config("test", &[]).create_native_config().map(drop).unwrap_err();
+        let said = reason(&error);
+        assert!(said.contains("sasl.pasword") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]

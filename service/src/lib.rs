@@ -1,12 +1,14 @@
 //! What both services are made of: Kafka and logging arguments, the topics' settings, the admin listener, shutdown.
 //!
 //! **Architecture invariant:** this crate knows nothing of events, of HTTP routes other than the admin ones, or of
-//! Postgres. It reads no environment but through the `clap` arguments that it declares.
+//! Postgres but the form of its URLs. It reads no environment but through the `clap` arguments that it declares.
 
 pub mod admin;
+pub mod database;
 pub mod kafka;
 pub mod logging;
 pub mod metrics;
+pub mod secret;
 pub mod shutdown;
 pub mod topics;
 pub mod trace;

@@ -12,7 +12,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
-use crate::kafka::KafkaArgs;
+use crate::kafka::{KafkaArgs, reason};
 use crate::topics::listing::Found;
 
 mod listing;
@@ -23,8 +23,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Error)]
 pub enum TopicError {
     /// A property is unknown to librdkafka or has an impossible value.
-    #[error("the Kafka settings are not usable: {0}")]
-    Settings(#[source] KafkaError),
+    #[error("the Kafka settings are not usable: {}", reason(.0))]
+    Settings(KafkaError),
     /// No broker answered in time.
     #[error("Kafka at {servers} does not answer: {source}{complaint}")]
     Unreachable {

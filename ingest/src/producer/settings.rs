@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::NativeClientConfig;
-use service::kafka::KafkaArgs;
+use service::kafka::{KafkaArgs, reason};
 
 use crate::config::ConfigError;
 
@@ -48,7 +48,7 @@ pub(crate) fn checked(kafka: &KafkaArgs, request_deadline: Duration) -> Result<C
     let config = kafka.client_config("prompt-telemetry-ingest", &defaults);
     let native = config
         .create_native_config()
-        .map_err(|error| ConfigError(format!("the Kafka settings are not usable: {error}")))?;
+        .map_err(|error| ConfigError(format!("the Kafka settings are not usable: {}", reason(&error))))?;
     let is = |name: &str, wanted: &str, why: &str| {
         let found = value(&native, name)?;
         if found == wanted {

@@ -15,10 +15,9 @@ use service::trace::Traceparent;
 use uuid::Uuid;
 
 use crate::body::{self, Received};
-use crate::clients::Peer;
 use crate::error::ApiError;
 use crate::metrics::Entry;
-use crate::openapi::WriteProblems;
+use crate::openapi::{JsonText, WriteProblems};
 use crate::producer::{ProduceError, Submission};
 use crate::state::App;
 
@@ -37,7 +36,7 @@ pub const BATCH: &str = "/api/telemetry/prompt/batch";
     operation_id = "submitEvent",
     tag = "events",
     params(("key" = Option<String>, Query, description = "A write key, for senders that cannot set headers.")),
-    request_body(content((SubmittedEvent = "application/json"), (String = "text/plain"))),
+    request_body(content((SubmittedEvent = "application/json"), (inline(JsonText) = "text/plain"))),
     responses(
         (status = 202, description = "The event is safe.", body = EventAccepted),
         WriteProblems,
@@ -69,7 +68,7 @@ pub async fn submit_event(
     operation_id = "submitBatch",
     tag = "events",
     params(("key" = Option<String>, Query, description = "A write key, for senders that cannot set headers.")),
-    request_body(content((SubmittedBatch = "application/json"), (String = "text/plain"))),
+    request_body(content((SubmittedBatch = "application/json"), (inline(JsonText) = "text/plain"))),
     responses(
         (status = 202, description = "The accepted events are safe.", body = BatchAccepted),
         WriteProblems,
@@ -95,9 +94,7 @@ pub async fn submit_batch(
 
 /// Who sends, may they, and may they now; and the trace that their events belong to.
 fn admit(app: &App, request: &Request) -> Result<Traceparent, ApiError> {
-    if let Some(peer) = request.extensions().get::<Peer>() {
-        app.take_turn(*peer)?;
-    }
+    app.take_turn(request)?;
     app.access.writer(request.headers(), request.uri())?;
     let trace = request.headers().get(TRACEPARENT_HEADER).map(http::HeaderValue::as_bytes);
     Ok(Traceparent::from_header(trace))

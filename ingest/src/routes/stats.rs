@@ -8,7 +8,6 @@ use axum::extract::{Path, Request, State};
 use schema::{PromptStats, PromptStatsPage};
 use sqlx::PgPool;
 
-use crate::clients::Peer;
 use crate::error::ApiError;
 use crate::openapi::ReadProblems;
 use crate::queries;
@@ -79,9 +78,7 @@ pub async fn list_prompt_performance(
 }
 
 fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
-    if let Some(peer) = request.extensions().get::<Peer>() {
-        app.take_turn(*peer)?;
-    }
+    app.take_turn(request)?;
     app.access.reader(request.headers())
 }
 

@@ -71,6 +71,50 @@ async fn a_client_that_is_too_fast_is_told_to_wait_whatever_it_says_of_itself() 
     assert!((1..=15).contains(&refused), "{refused}");
 }
 
+/// How many of twenty events were refused because their client was too fast, each with the hops of its number. All come
+/// from this machine; a client may send one a second.
+async fn refused(trusted: &str, hops: impl Fn(usize) -> String) -> usize {
+    let trusted = format!("--trusted-proxies={trusted}");
+    let intake = Intake::start(&["--rate-limit-per-second=1", "--rate-limit-burst=1", &trusted]).await;
+    let mut refused = 0;
+    for number in 0..20 {
+        let request = intake.post(EVENT).header("x-forwarded-for", hops(number)).body(event().to_string());
+        let response = request.send().await.unwrap();
+        if response.status() != 202 {
+            problem(response, 429, "rate_limited").await;
+            refused += 1;
+        }
+    }
+    refused
+}
+
+const PROXY: &str = "127.0.0.0/8,10.0.0.0/8";
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own() {
+    assert_eq!(refused(PROXY, |number| format!("192.0.2.{number}")).await, 0);
+    assert_eq!(refused(PROXY, |number| format!("[2001:db8:0:{number}::1]:4711")).await, 0);
+    assert_eq!(refused(PROXY, |number| format!("1.1.1.1, 192.0.2.{number}, 10.0.0.{number}")).await, 0);
+}
+
+#[tokio::test]
+async fn a_client_behind_a_trusted_proxy_is_itself_whatever_it_puts_in_front() {
+    assert!(refused(PROXY, |number| format!("203.0.113.{number}, 192.0.2.1")).await > 0);
+    assert!(refused(PROXY, |number| format!("{}192.0.2.1", "10.0.0.1, ".repeat(number))).await > 0);
+    assert!(refused(PROXY, |number| format!("192.0.2.1:{number}, 10.0.0.{number}")).await > 0);
+    // One customer's network.
+    assert!(refused(PROXY, |number| format!("2001:db8:0:1:{number}::1")).await > 0);
+}
+
+#[tokio::test]
+async fn from_a_peer_that_is_not_trusted_or_without_a_usable_hop_the_header_changes_nothing() {
+    for trusted in ["", "192.0.2.0/24", "::/1"] {
+        assert!(refused(trusted, |number| format!("192.0.2.{number}")).await > 0, "{trusted}");
+    }
+    assert!(refused(PROXY, |number| format!("192.0.2.{number}, unknown")).await > 0);
+    assert!(refused(PROXY, |number| format!("10.0.0.{number}")).await > 0);
+}
+
 #[tokio::test]
 async fn intake_does_not_start_where_anybody_could_read() {
     let mut open = config("127.0.0.1:1", "t", &[]);

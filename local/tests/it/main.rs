@@ -9,3 +9,4 @@ mod kubernetes;
 mod postgres;
 mod processes;
 mod program;
+mod secrets;

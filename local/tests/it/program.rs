@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 pub(crate) type Environment = BTreeMap<String, String>;
 
 /// An executable and its subcommand, if it has any.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Program {
     executable: &'static str,
     subcommand: Option<&'static str>,
@@ -31,6 +31,11 @@ impl Program {
         let checked = self.check(environment);
         let reason = String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{self:?} refuses its settings: {reason}");
+    }
+
+    /// What it says of itself to somebody who has set these.
+    pub(crate) fn help(self, environment: &Environment) -> String {
+        String::from_utf8(self.run("--help", environment).stdout).unwrap()
     }
 
     /// Lets the program check these settings, and nothing else of its surroundings.

@@ -9,4 +9,5 @@ mod oracle;
 mod outages;
 mod reads;
 mod scene;
+mod secrets;
 mod volume;
