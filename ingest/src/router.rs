@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use schema::TRACEPARENT_HEADER;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::ApiError;
 use crate::openapi;
@@ -33,7 +34,8 @@ pub fn router(app: Arc<App>, origins: &[String]) -> Router {
         .route("/panel", get(web::panel))
         .method_not_allowed_fallback(other_method)
         .fallback(web::file)
-        .with_state(app);
+        .with_state(app)
+        .layer(as_declared());
     if origins.is_empty() { routes } else { routes.layer(cors(origins)) }
 }
 
@@ -43,6 +45,12 @@ async fn other_method(method: Method) -> Response {
         return StatusCode::NO_CONTENT.into_response();
     }
     ApiError::MethodNotAllowed.into_response()
+}
+
+/// No browser may take an answer for something else than its content type says, such as a problem for a script.
+fn as_declared() -> SetResponseHeaderLayer<HeaderValue> {
+    let nosniff = HeaderValue::from_static("nosniff");
+    SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, nosniff)
 }
 
 fn cors(origins: &[String]) -> CorsLayer {

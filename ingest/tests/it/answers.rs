@@ -49,6 +49,17 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 #[tokio::test]
+async fn no_answer_may_be_taken_for_another_type_than_it_says() {
+    let intake = Intake::start_alone(&[]).await;
+    for path in ["/", "/nothing", "/openapi.json", EVENT, STATS, PERFORMANCE] {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
+            let response = intake.request(method.clone(), path).send().await.unwrap();
+            assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_description_is_served() {
     let intake = Intake::start_alone(&[]).await;
     let response = intake.get("/openapi.json").send().await.unwrap();
@@ -123,6 +134,17 @@ async fn pages_are_served_from_their_folder_and_nothing_from_outside_it() {
     for (path, text) in [("/", "the demo"), ("/panel", "the panel"), ("/assets/a.js", "code")] {
         let response = intake.get(path).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        for rule in
+            ["default-src 'none'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'"]
+        {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(header("cross-origin-resource-policy"), "same-origin");
+        assert!(header("permissions-policy").contains("microphone=()"));
         assert_eq!(response.text().await.unwrap(), text);
     }
     problem(intake.get("/assets/b.js").send().await.unwrap(), 404, "not_found").await;
