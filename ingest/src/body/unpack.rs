@@ -29,7 +29,7 @@ impl Encoding {
         let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
         let (value, further) = (values.next(), values.next());
         let Some(value) = value else { return Ok(Self::Identity) };
-        let name = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+        let name = value.to_str().map_err(|_| ApiError::UnsupportedEncoding)?.trim().to_ascii_lowercase();
         match (name.as_str(), further) {
             ("" | "identity", None) => Ok(Self::Identity),
             ("gzip" | "x-gzip", None) => Ok(Self::Gzip),

@@ -8,6 +8,7 @@ mod bodies;
 mod connections;
 mod events;
 mod faults;
+mod hostile;
 mod intake;
 mod openapi;
 mod process;

@@ -14,14 +14,14 @@ const PERFORMANCE: &str = "/api/telemetry/prompts/performance";
 /// Migrations make roles, which all databases of a cluster share: two at once could get in each other's way.
 static MIGRATING: Mutex<()> = Mutex::const_new(());
 
-struct Reads {
-    intake: Intake,
+pub(crate) struct Reads {
+    pub(crate) intake: Intake,
     owner: PgPool,
     _database: TestDatabase,
 }
 
 /// Intake that reads from a fresh database, which needs no broker.
-async fn start() -> Reads {
+pub(crate) async fn start() -> Reads {
     let database = TestDatabase::create().await;
     let owner = PgPoolOptions::new().max_connections(2).connect(&database.owner_url()).await.unwrap();
     let alone = MIGRATING.lock().await;
