@@ -1,6 +1,6 @@
 # Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-web fuzz bench chaos overload check fmt build pages clean-data
+.PHONY: help demo up test test-api test-web fuzz bench chaos overload check fmt build pages clean-data
 
 # One build for everything: the same packages and profile, so that nothing is compiled twice.
 LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
@@ -22,15 +22,20 @@ up: ## the whole stack without the sample, until Ctrl-C; its addresses are in .l
 	@$(LOCAL) up $(ARGS)
 
 test: ## every test, against a real PostgreSQL, Apache Kafka and browser (ARGS="-p PACKAGE NAME": some of the Rust ones)
-	@scripts/setup build postgres kafka prometheus $(if $(ARGS),,node browser)
+	@scripts/setup build postgres kafka prometheus $(if $(ARGS),,tools node browser)
 	cargo build --workspace --all-targets
-	@$(if $(ARGS),,$(MAKE) --no-print-directory pages test-web)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory pages test-web test-api)
 	@$(LOCAL) test $(ARGS)
 
 test-web: pages ## the tests of web/: on their own, then in Chromium against the whole stack
 	@scripts/setup postgres node browser
 	cd web && ../scripts/with-node npm test
 	$(LOCAL) with -- scripts/with-node npm --prefix web run e2e
+
+test-api: ## Schemathesis: requests from the API's own description against the stack (ARGS="--max-examples 2000 --seed 7")
+	@scripts/setup build postgres tools
+	cargo build --workspace --bins
+	$(LOCAL) with -- scripts/schemathesis $(ARGS)
 
 fuzz: ## a million hostile inputs for each decoder and encoder, an hour or so (ARGS=decoder: those of that name; CASES=…)
 	@scripts/setup build

@@ -15,7 +15,9 @@ async fn main() -> anyhow::Result<()> {
         Command::Run(config) => run(config).await,
         Command::Migrate(args) => bring_up_to_date(args).await,
         Command::DeadLetters(args) => {
-            args.command.reach().log.init();
+            let reach = args.command.reach();
+            reach.kafka.check()?;
+            reach.log.init();
             Ok(letters::run(&args, &mut std::io::stdout().lock()).await?)
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use service::kafka::reason;
 use thiserror::Error;
 
 use crate::letters::plain;
@@ -11,8 +12,8 @@ use crate::letters::plain;
 #[derive(Debug, Error)]
 pub enum LettersError {
     /// librdkafka refuses a property.
-    #[error("the Kafka settings are not usable: {0}; see --kafka-property")]
-    Settings(#[source] KafkaError),
+    #[error("the Kafka settings are not usable: {}; see --kafka-property", reason(.0))]
+    Settings(KafkaError),
     /// No broker answered in time.
     #[error(
         "Kafka at {servers} does not answer ({reason}); check --kafka-bootstrap-servers and --kafka-property"
