@@ -289,6 +289,7 @@ mod tests {
             match Cli::try_parse_from(arguments).unwrap().command {
                 Command::Run(config) => config.check().map_err(|error| error.to_string()),
                 Command::Migrate(args) => args.database_url().map(drop).map_err(|error| error.to_string()),
+                Command::DeadLetters(_) => unreachable!("it was told otherwise"),
             }
         };
         assert!(
