@@ -31,7 +31,7 @@ pub enum TopicError {
         /// The bootstrap servers tried.
         servers: String,
         /// What the client answered.
-        source: KafkaError,
+        source: Box<KafkaError>,
         /// Why, as far as the client said: `; ` and its words (about a certificate, a password), or nothing.
         complaint: String,
     },

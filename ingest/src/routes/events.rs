@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use schema::{
-    Batch, BatchAccepted, EventAccepted, Fault, FaultCode, RejectedEvent, SubmissionStatus, SubmittedBatch,
-    SubmittedEvent, TRACEPARENT_HEADER, limits,
+    Batch, BatchAccepted, EventAccepted, Fault, FaultCode, RawEvent, RejectedEvent, SubmissionStatus,
+    SubmittedBatch, SubmittedEvent, TRACEPARENT_HEADER, limits,
 };
 use service::trace::Traceparent;
 use uuid::Uuid;
@@ -142,7 +142,7 @@ fn hand_over_batch<'a>(
     let received_at = now();
     let mut rejected = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
-        let id = event.as_ref().ok().and_then(|event| event.sent_id());
+        let id = event.as_ref().ok().and_then(RawEvent::sent_id);
         match event.map_err(|fault| vec![fault]).and_then(|event| event.validate(received_at, Uuid::now_v7)) {
             Ok(accepted) => {
                 if accepted.clock_ahead {

@@ -17,6 +17,9 @@ use crate::scene::{PATIENCE, Scene};
 /// Kafka's answer.
 pub(crate) type Answer = Result<(), RDKafkaErrorCode>;
 
+/// What an administrator's client says of each thing: its name, and what is wrong.
+type AdminAnswer = Result<String, (String, RDKafkaErrorCode)>;
+
 /// Somebody with a password.
 pub(crate) struct Login(ClientConfig);
 
@@ -86,7 +89,29 @@ impl Login {
         tokio::task::spawn_blocking(ask).await.unwrap()
     }
 
-    /// Commits an offset in the name of a group.
+    /// Joins a group, which would take partitions from its members.
+    pub(crate) async fn join(&self, group: &str, topic: &str) -> Answer {
+        let config = self.clone_with_group(group);
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        let ask = move || {
+            let client: BaseConsumer = config.create().unwrap();
+            client.subscribe(&[&topic]).unwrap();
+            let end = Instant::now() + PATIENCE;
+            while Instant::now() < end {
+                match client.poll(Duration::from_millis(200)) {
+                    // That the topic is not shown does not keep a client from joining.
+                    Some(Err(error)) if code(&error) == RDKafkaErrorCode::TopicAuthorizationFailed => {}
+                    Some(Err(error)) => return Err(code(&error)),
+                    Some(Ok(_)) => return Ok(()),
+                    None => {}
+                }
+            }
+            panic!("Kafka says nothing about the group {group}")
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap()
+    }
+
+    /// Commits an offset in the name of a group whose coordinator it is told of.
     pub(crate) async fn commit(&self, group: &str, topic: &str) -> Answer {
         let config = self.clone_with_group(group);
         let mut offsets = TopicPartitionList::new();
@@ -94,6 +119,17 @@ impl Login {
         let ask = move || {
             let client: BaseConsumer = config.create().unwrap();
             client.commit(&offsets, CommitMode::Sync).map_err(|error| code(&error))
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap()
+    }
+
+    /// Asks for the topic by its name, which need not be shown in a list.
+    pub(crate) async fn find(&self, topic: &str) -> Answer {
+        let topic = topic.to_owned();
+        let client: BaseConsumer = self.0.create().unwrap();
+        let ask = move || {
+            let metadata = client.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+            metadata.topics()[0].error().map_or(Ok(()), |error| Err(error.into()))
         };
         tokio::task::spawn_blocking(ask).await.unwrap()
     }
@@ -153,8 +189,8 @@ fn options() -> AdminOptions {
 }
 
 /// The answers are one for each thing asked about, and only one was.
-fn each(answer: Result<Vec<Result<String, (String, RDKafkaErrorCode)>>, KafkaError>) -> Answer {
-    let mut answers = answer.map_err(|error| code(&error))?;
+fn each(answers: Result<Vec<AdminAnswer>, KafkaError>) -> Answer {
+    let mut answers = answers.map_err(|error| code(&error))?;
     answers.remove(0).map(drop).map_err(|(_, code)| code)
 }
 

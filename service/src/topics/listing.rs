@@ -36,7 +36,7 @@ pub(crate) async fn list(args: &KafkaArgs, deadline: Duration) -> Result<Vec<Fou
         let answer = client.client().fetch_metadata(None, deadline);
         answer.map(|metadata| found(&metadata)).map_err(|source| {
             client.poll(LISTEN);
-            TopicError::Unreachable { servers, source, complaint: client.context().last() }
+            TopicError::Unreachable { servers, source: source.into(), complaint: client.context().last() }
         })
     };
     tokio::task::spawn_blocking(ask).await.expect("asking for metadata does not panic")
