@@ -31,6 +31,9 @@ pub enum Command {
         /// A failure instead of a fallback when something can't be had.
         #[arg(long, env = "CI", value_parser = FalseyValueParser::new())]
         ci: bool,
+        /// How many tests of a program run at once. They wait for servers more than they compute, so more than the cores.
+        #[arg(long, env = "RUST_TEST_THREADS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+        threads: u16,
         /// Passed on to `cargo test`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,

@@ -12,16 +12,16 @@ use crate::place;
 use crate::postgres::{Cluster, Options};
 use crate::testing;
 
-/// Runs `cargo test` with `arguments` and answers with its exit code: on all packages unless they name some. The
-/// executables of the services are built already. With `ci`, a fallback is a failure.
+/// Runs `cargo test` with `arguments`, `threads` tests at once, and answers with its exit code: on all packages unless they
+/// name some. The executables of the services are built already. With `ci`, a fallback is a failure.
 ///
 /// # Errors
 /// When the servers can't be started, or the person interrupts.
-pub async fn run(arguments: &[String], ci: bool) -> Result<ExitCode, Error> {
+pub async fn run(arguments: &[String], ci: bool, threads: u16) -> Result<ExitCode, Error> {
     let mut interrupt = Interrupt::listen();
     let servers = interrupt.or(Servers::start(ci)).await?;
     say(servers.description());
-    let code = cargo_test(arguments, &servers, &mut interrupt).await;
+    let code = cargo_test(arguments, threads, &servers, &mut interrupt).await;
     let description = servers.description();
     servers.stop().await;
     say(description);
@@ -94,7 +94,12 @@ impl Servers {
     }
 }
 
-async fn cargo_test(arguments: &[String], servers: &Servers, interrupt: &mut Interrupt) -> Result<u8, Error> {
+async fn cargo_test(
+    arguments: &[String],
+    threads: u16,
+    servers: &Servers,
+    interrupt: &mut Interrupt,
+) -> Result<u8, Error> {
     let mut cargo = Command::new("cargo");
     // One failing test program must not hide another.
     cargo.args(["test", "--no-fail-fast"]);
@@ -102,6 +107,7 @@ async fn cargo_test(arguments: &[String], servers: &Servers, interrupt: &mut Int
         cargo.arg("--workspace");
     }
     cargo.args(arguments).current_dir(place::root()).envs(servers.environment());
+    cargo.env("RUST_TEST_THREADS", threads.to_string());
     command::run(cargo, interrupt).await
 }
 
