@@ -1,51 +1,8 @@
-//! The truth: the aggregates by one plain query over the raw rows, compared column by column with the views.
-//!
-//! Written without a look at the trigger's arithmetic: averages by `avg`, the slices by `group by` alone.
+//! The truth, which `local` counts from the raw rows.
 
 use sqlx::PgConnection;
 
-use crate::session::column;
-
-/// One statement has one snapshot, so this holds at any moment, while writers commit too.
-const DIFFERENCES: &str = "
-    with truth as (
-        select prompt_id,
-            count(*) filter (where event_type = 'impression') as impressions,
-            count(*) filter (where event_type = 'selection') as selections,
-            count(*) filter (where event_type = 'completion') as completions,
-            case when bool_or(event_type = 'impression') then round(
-                (count(*) filter (where event_type = 'selection'))::numeric
-                / (count(*) filter (where event_type = 'impression')), 4)::double precision else 0 end as selection_rate,
-            round(avg(round(outcome_entropy_delta::numeric, 6)) filter (where event_type = 'completion'), 4)
-                ::double precision as avg_entropy_delta,
-            round(avg(outcome_dwell_time_ms) filter (where event_type = 'completion'), 0)
-                ::double precision as avg_dwell_time_ms,
-            max(\"timestamp\") as last_surfaced
-        from prompt_telemetry group by prompt_id
-    ), slices as (
-        select prompt_id, context_lens_id as lens_id, context_stage as stage,
-            count(*) filter (where event_type = 'impression') as impressions,
-            count(*) filter (where event_type = 'selection') as selections,
-            count(*) filter (where event_type = 'completion') as completions,
-            count(*) filter (where event_type = 'completion' and outcome_entropy_delta is not null)
-                as entropy_delta_count,
-            coalesce((sum(round(outcome_entropy_delta::numeric, 6)) filter (where event_type = 'completion'))
-                * 1000000, 0)::bigint as entropy_delta_micros,
-            count(*) filter (where event_type = 'completion' and outcome_dwell_time_ms is not null)
-                as dwell_time_count,
-            coalesce(sum(outcome_dwell_time_ms) filter (where event_type = 'completion'), 0)::bigint as dwell_time_ms,
-            max(\"timestamp\") as last_surfaced
-        from prompt_telemetry group by prompt_id, context_lens_id, context_stage
-    )
-    select 'rows say ' || d::text from (table truth except all table prompt_performance) d
-    union all
-    select 'view says ' || d::text from (table prompt_performance except all table truth) d
-    union all
-    select 'rows say ' || d::text from (table slices except all table prompt_performance_by_slice) d
-    union all
-    select 'view says ' || d::text from (table prompt_performance_by_slice except all table slices) d";
-
 /// Where the views differ from the rows; empty when they agree. The connection is the owner's.
 pub(crate) async fn differences(owner: &mut PgConnection) -> Vec<String> {
-    column(owner, DIFFERENCES).await
+    local::oracle::differences(owner).await.unwrap()
 }
