@@ -54,6 +54,8 @@ fn describe(process: u32) -> String {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     use crate::footprint::{children, marked, peak_memory};
 
@@ -62,11 +64,17 @@ mod tests {
         let mark = uuid::Uuid::new_v4().to_string();
         let mut child = Command::new("sleep").arg("600").env("MARK", &mark).spawn().unwrap();
         assert!(children(std::process::id()).contains(&child.id()));
+        // For a moment after its start a program has no command line yet.
+        let line = format!("{} sleep 600", child.id());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while marked(&mark) != [line.as_str()] && Instant::now() < deadline {
+            thread::yield_now();
+        }
         let found = marked(&mark);
         let memory = peak_memory(child.id());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(found, [format!("{} sleep 600", child.id())]);
+        assert_eq!(found, [line]);
         assert!(memory.is_some_and(|bytes| bytes > 4096), "{memory:?}");
         assert!(marked(&mark).is_empty());
         assert_eq!(peak_memory(child.id()), None);

@@ -8,6 +8,8 @@ use crate::events::{Stored, any_events, event, events};
 use crate::scene::{Scene, execute, stop};
 
 const ROWS: &str = "select * from prompt_telemetry order by id";
+/// 2,000 records, enough for COPY, are a batch, however slowly they come.
+const ONE_BATCH: [&str; 4] = ["--batch-records", "2000", "--batch-wait-ms", "10000"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_may_not_copy_stores_the_same_rows_column_by_column() {
@@ -21,9 +23,8 @@ async fn a_login_that_may_not_copy_stores_the_same_rows_column_by_column() {
     let events = any_events(2_000);
     scene.produce(&events).await;
 
-    // All in one batch, which is large enough for COPY.
-    let copying = scene.start(&["--batch-wait-ms", "2000"]).await;
-    let mut config = scene.config_as(&other.database.url_as(&login), &["--batch-wait-ms", "2000"]);
+    let copying = scene.start(&ONE_BATCH).await;
+    let mut config = scene.config_as(&other.database.url_as(&login), &ONE_BATCH);
     config.group = login.clone();
     let inserting = Consumer::start(config).await.unwrap();
     scene.wait_for_rows(2_000).await;
@@ -55,7 +56,7 @@ async fn a_login_that_may_not_copy_stores_the_same_rows_column_by_column() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_comes_in_between_is_stepped_around() {
     let scene = Scene::new().await;
-    let process = Process::start(&scene, &["--batch-wait-ms", "1000"]).await;
+    let process = Process::start(&scene, &ONE_BATCH).await;
     let contested = Uuid::now_v7();
     let mut other = scene.owner().await;
     // Not committed yet: whoever asks does not see it, whoever inserts must wait for it.
@@ -63,7 +64,6 @@ async fn a_writer_that_comes_in_between_is_stepped_around() {
         "begin; insert into prompt_telemetry (id, event_type, prompt_id, session_id) values ('{contested}', 'skip', 'theirs', 's')"
     );
     execute(&mut other, &insert).await;
-    // Enough for COPY: all of it in one batch.
     let mut mine = events(1_999);
     mine.insert(50, event(contested, 0));
     scene.produce(&mine).await;
@@ -83,20 +83,17 @@ async fn a_writer_that_comes_in_between_is_stepped_around() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_among_batches_that_nobody_asked_about_is_counted_once() {
     let scene = Scene::new().await;
-    // So small batches are inserted; they are what shows that no duplicates are about.
-    let process = Process::start(&scene, &["--batch-wait-ms", "300"]).await;
-    let first = events(1);
-    for stored in 1..=9 {
-        scene.produce(&if stored == 1 { first.clone() } else { events(1) }).await;
-        scene.wait_for_rows(stored).await;
-    }
-    // Enough for COPY: all of it in one batch.
-    let mut mine = events(1_999);
-    mine.insert(10, first[0].clone());
+    // The fewest rows that are worth a COPY, over one connection; batches that are closed by nothing but their size.
+    let process = Process::start(&scene, &["--batch-records", "1000", "--batch-wait-ms", "10000"]).await;
+    let clean = events(8_000);
+    scene.produce(&clean).await;
+    scene.wait_for_rows(8_000).await;
+    let mut mine = events(999);
+    mine.insert(10, clean[0].clone());
     scene.produce(&mine).await;
 
-    scene.wait_for_rows(9 + 1_999).await;
-    scene.wait_for_committed(9 + 2_000).await;
+    scene.wait_for_rows(8_999).await;
+    scene.wait_for_committed(9_000).await;
     assert_eq!(process.metric("consumer_copies_in_vain_total").await, 1.0);
     assert_eq!(process.metric("consumer_batches_overtaken_total").await, 0.0);
     assert_eq!(process.metric("consumer_events_duplicate_total").await, 1.0);
