@@ -111,7 +111,7 @@ pub struct Config {
     #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_wait_ms: u64,
 
-    /// How many connections to the database share a batch's rows. A batch of fewer than 2,000 rows takes one.
+    /// How many connections to the database share a batch's rows. A batch of fewer than 8,000 rows takes one.
     #[arg(long, env = "CONSUMER_WRITERS", default_value_t = 2, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=16))]
     pub writers: u32,

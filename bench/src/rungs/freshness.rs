@@ -24,7 +24,8 @@ use crate::rungs::write;
 pub const NOTE: &str = "From the `202` of a single event about a prompt of its own until `prompt_performance` shows that \
     prompt, asked by SQL every 2 ms. Under load, batches of 100 come over HTTP at half of the rate of the plain COPY; \
     load generator, ingest, broker, consumer and PostgreSQL share the machine. Percentiles are over the probes of all \
-    rounds.";
+    rounds. Three loads go before that are not counted: a new broker compiles itself for its first minute under load, \
+    which takes up to half a core.";
 
 const TOPIC: &str = "bench-freshness";
 const POLL: Duration = Duration::from_millis(2);
@@ -38,6 +39,8 @@ const PROBES: u64 = 40;
 /// Who probes at once, under load, for as long as it lasts.
 const PROBERS: usize = 4;
 const LOAD_SECONDS: f64 = 10.0;
+/// Loads before the first that counts.
+const WARM_UP: u32 = 3;
 
 struct Place {
     url: String,
@@ -63,6 +66,10 @@ pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
     let load = Load { url: url.clone(), connections: CONNECTIONS, batch: BATCH, prompts };
     let place = Place { url, reader_url: database.urls.ingest_url.clone(), load, per_second };
 
+    for load in 0..WARM_UP {
+        run.progress(Rung::Freshness, format!("warming up, {load} of {WARM_UP}"));
+        under_load(run, &place).await?;
+    }
     let (mut idle, mut loaded, mut reached) = (Vec::new(), Vec::new(), Vec::new());
     for round in run.rounds() {
         let probes = run.options.scaled(PROBES, 5);

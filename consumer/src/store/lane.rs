@@ -24,7 +24,8 @@ const STEP_ASIDE: Duration = Duration::from_millis(100);
 /// Fewer rows than this are inserted at once: one round trip instead of three, and nobody waits for the third. COPY ends
 /// with a tiny message of its own, which sqlx 0.9.0 (it lacks TCP_NODELAY) sends only when what came before it has been
 /// acknowledged, up to 40 ms later. With more rows than this the server is still busy by then.
-pub(crate) const COPY_FROM: usize = 1_000;
+const COPY_FROM: usize = 1_000;
+
 /// One connection's work.
 pub(crate) struct Lane {
     session: Session,
