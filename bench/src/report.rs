@@ -56,6 +56,7 @@ impl Goal {
 pub struct Row {
     cells: [String; HEADINGS.len()],
     met: Option<bool>,
+    hindrance: Option<&'static str>,
 }
 
 impl Row {
@@ -64,7 +65,7 @@ impl Row {
         let mut cells = [const { String::new() }; HEADINGS.len()];
         cells[0] = rung.name().to_owned();
         cells[1] = case.into();
-        Row { cells, met: None }
+        Row { cells, met: None, hindrance: None }
     }
 
     /// What was measured, and what stood beside it.
@@ -95,6 +96,13 @@ impl Row {
             None => "–",
         };
         self.cells[6] = word.to_owned();
+        self
+    }
+
+    /// What stands in the way where the goal is missed, by a profile, and what was tried.
+    #[must_use]
+    pub fn hindrance(mut self, hindrance: &'static str) -> Row {
+        self.hindrance = Some(hindrance);
         self
     }
 
@@ -189,11 +197,27 @@ fn page(options: &Options, climbed: &Climbed) -> String {
         page += "- **not built for release: these figures mean nothing**\n";
     }
     page += &format!("\n{}\n\n{}\n", table(climbed, presets::ASCII_MARKDOWN), summary(climbed));
+    page += &shortfalls(climbed);
     page += "\n## How each is measured\n\n";
     for (rung, note) in notes().into_iter().filter(|(rung, _)| options.wants(*rung)) {
         page += &format!("**{}**: {note}\n\n", rung.name());
     }
     page.trim_end().to_owned() + "\n"
+}
+
+/// A paragraph for each goal that is missed.
+fn shortfalls(climbed: &Climbed) -> String {
+    let missed = climbed.rows.iter().filter(|row| row.met == Some(false));
+    let paragraphs = missed.map(|row| {
+        let [rung, case, .., result, goal, _, _] = &row.cells;
+        let why = row.hindrance.unwrap_or("No profile was taken yet.");
+        format!("**{rung}, {case}** ({result}; goal {goal}): {why}\n")
+    });
+    let paragraphs: Vec<String> = paragraphs.collect();
+    match paragraphs.as_slice() {
+        [] => String::new(),
+        _ => format!("\n## What is missed, and why\n\n{}", paragraphs.join("\n")),
+    }
 }
 
 fn notes() -> [(Rung, &'static str); 6] {
@@ -218,7 +242,8 @@ mod tests {
     #[test]
     fn the_median_decides_and_a_missed_goal_is_named() {
         let good = Row::new(Rung::Write, "a").result(&[0.7, 0.9, 0.8], Goal::AtLeast(0.8), "×");
-        let bad = Row::new(Rung::Read, "b").result(&[1.1, 1.3, 1.3], Goal::AtMost(1.2), "×");
+        let bad =
+            Row::new(Rung::Read, "b").result(&[1.1, 1.3, 1.3], Goal::AtMost(1.2), "×").hindrance("Because.");
         assert_eq!((good.met, bad.met), (Some(true), Some(false)));
         assert_eq!(good.cells[4], "0.80× (0.70 to 0.90)");
         let climbed = Climbed { rows: vec![good, bad], postgres: "15.1".to_owned() };
@@ -226,6 +251,7 @@ mod tests {
         let options = Cli::parse_from(["bench", "--only", "read", "--scale", "0.5"]).options;
         let page = page(&options, &climbed);
         assert!(page.contains("PostgreSQL 15.1") && page.contains("mean nothing") && page.contains("**no**"));
+        assert!(page.contains("**read, b** (1.30× (1.10 to 1.30); goal ≤ 1.2×): Because."), "{page}");
         assert!(page.contains("**read**:") && !page.contains("**write**:"));
     }
 
