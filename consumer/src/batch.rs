@@ -65,7 +65,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Takes a record in, whatever it holds. `now` is the time of the first record's coming.
+    /// Takes a record in, whatever it holds. A batch's time begins with the `now` of its first record.
     pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, now: Instant) {
         self.opened.get_or_insert(now);
         self.records += 1;

@@ -160,6 +160,7 @@ impl Reader {
             Some(left) => left.min(IDLE),
         };
         match self.consumer.poll(wait) {
+            // `now` is from before the wait: a record that ends a long silence has no company to wait for.
             Some(Ok(message)) => self.batch.push(&message, now),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Ended::Kafka(error)),
             Some(Err(error)) => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
