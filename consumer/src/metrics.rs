@@ -21,6 +21,7 @@ const BATCH_WRITE: &str = "consumer_batch_write_seconds";
 const COMMITTED: &str = "consumer_received_to_committed_seconds";
 const LAG: &str = "consumer_lag_records";
 const OLDEST: &str = "consumer_oldest_unwritten_seconds";
+const PAUSED: &str = "consumer_reading_paused";
 const OVERTAKEN: &str = "consumer_batches_overtaken_total";
 const IN_VAIN: &str = "consumer_copies_in_vain_total";
 const RETRIED: &str = "consumer_writes_retried_total";
@@ -61,6 +62,7 @@ pub(crate) fn install() -> Metrics {
         OLDEST,
         "Seconds since the receipt of the oldest event that was read and is not stored yet."
     );
+    describe_gauge!(PAUSED, "1 while nothing is read because the writer is far behind; else 0.");
     describe_counter!(OVERTAKEN, "Batches in which another writer stored an event first.");
     describe_counter!(IN_VAIN, "Batches copied without asking that held an event which was stored.");
     describe_counter!(RETRIED, "Writes that failed through no fault of their rows and were tried again.");
@@ -76,6 +78,7 @@ pub(crate) fn install() -> Metrics {
     }
     gauge!(BREAKER).set(0.0);
     gauge!(IN_FLIGHT).set(0.0);
+    gauge!(PAUSED).set(0.0);
     gauge!(OLDEST).set(0.0);
     metrics
 }
@@ -128,6 +131,11 @@ pub(crate) fn given_back(records: usize) {
 /// A record was acknowledged by the dead-letter topic.
 pub(crate) fn dead_lettered(reason: &'static str) {
     counter!(DEAD_LETTERED, "reason" => reason).increment(1);
+}
+
+/// Reading waits for the writer, or no longer.
+pub(crate) fn reading_paused(paused: bool) {
+    gauge!(PAUSED).set(f64::from(u8::from(paused)));
 }
 
 /// Another writer came first.

@@ -194,6 +194,7 @@ impl Reader {
         match done {
             Ok(()) => {
                 self.paused = wanted;
+                metrics::reading_paused(wanted);
                 tracing::debug!(paused = wanted, "the writer is behind, or has caught up");
             }
             Err(error) => tracing::warn!(%error, "partitions could not be paused or resumed; trying again"),
@@ -205,8 +206,9 @@ impl Reader {
         let generation = self.consumer.context().progress().generation();
         if self.batch.generation != generation {
             self.batch.reset(generation);
-            // Newly assigned partitions are not paused.
+            // Those that were taken were resumed as they went; newly assigned ones are not paused.
             self.paused = false;
+            metrics::reading_paused(false);
         }
     }
 
@@ -265,7 +267,8 @@ fn defaults(group: &str) -> Vec<(&str, &str)> {
         // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
         ("queued.min.messages", "40000"),
         ("queued.max.messages.kbytes", "32768"),
-        ("fetch.max.bytes", "16777216"),
+        // Compressed, so that it takes about four times this when it is unpacked.
+        ("fetch.max.bytes", "4194304"),
         ("fetch.queue.backoff.ms", "20"),
     ]
 }

@@ -142,6 +142,11 @@ impl ConsumerContext for Group {
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = %list(partitions), lost = consumer.assignment_lost(), "partitions taken");
                 self.progress().let_go(consumer);
+                // librdkafka remembers that a partition was paused after it is gone, and would never read it if it came
+                // back. Not when it comes: a resume then may make a read begin in the wrong place.
+                if let Err(error) = consumer.resume(partitions) {
+                    tracing::warn!(%error, "partitions that are taken could not be resumed");
+                }
                 for partition in partitions.elements() {
                     metrics::lag(partition.partition(), 0);
                 }

@@ -73,6 +73,34 @@ async fn a_partition_that_was_taken_away_is_not_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_was_paused_when_it_was_taken_is_read_on_when_it_comes_back() {
+    let scene = Scene::new().await;
+    let first = Process::start(&scene, &["--batch-records", "10"]).await;
+    let mut owner = scene.owner().await;
+    execute(&mut owner, "begin; lock table prompt_telemetry in share row exclusive mode").await;
+    // More than both batches hold, on every partition.
+    scene.produce(&events(1_000)).await;
+    eventually("reading pauses", PATIENCE, || async {
+        (first.metric("consumer_reading_paused").await == 1.0).then_some(())
+    })
+    .await;
+
+    // All partitions are taken, and some come back at once.
+    let other = Process::start(&scene, &[]).await;
+    eventually("the first one has partitions again", PATIENCE, || async {
+        (first.metric("consumer_rebalances_total").await == 2.0).then_some(())
+    })
+    .await;
+    execute(&mut owner, "commit").await;
+
+    scene.wait_for_rows(1_000).await;
+    scene.wait_for_committed(1_000).await;
+    scene.assert_aggregates_equal_the_rows().await;
+    assert!(first.terminate());
+    assert!(other.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_is_stuck_for_long_keeps_its_partitions() {
     let scene = Scene::new().await;
     // Kafka takes partitions from whoever does not poll for 6 s. More is on the topic than both batches hold.

@@ -20,7 +20,7 @@ const MEBIBYTE: u64 = 1 << 20;
 pub const INGEST_BYTES: u64 = 200 * MEBIBYTE;
 
 /// What a process of the consumer may have taken, as the runbook has it: two batches, a write by INSERT and the fetch
-/// buffer (80 MiB), a fetch from each broker (16 MiB), and 64 MiB.
+/// buffer (80 MiB), an unpacked fetch from each broker (16 MiB), and 64 MiB.
 pub fn consumer_bytes(brokers: u64) -> u64 {
     (80 + brokers * 16 + 64) * MEBIBYTE
 }
