@@ -17,6 +17,13 @@ pub const NOTE: &str = "1, 2 and 4 consumers of one group, started at once on a 
     PostgreSQL. Deadlocks are those that PostgreSQL counted in all rounds; lock waits are the lines of its log about locks \
     waited for longer than 50 ms while consumers ran.";
 
+/// What stands in the way of four consumers, when something does.
+const SMALLER_BATCHES: &str = "each of four consumers writes batches of 11,000 rows where one writes 18,500 (by their \
+    metrics), and the trigger writes nearly all sums for each batch whatever its size; four processes also have to start. \
+    The rung by itself has also given 1.03× (0.95 to 1.08).";
+/// What is waited for, when something is.
+const EXTENSION: &str = "by PostgreSQL's log the waits are for the lock under which a table's file grows, held by a process \
+    that had no core just then: four consumers have eight connections, and there are two cores. No row is waited for.";
 const TOPIC: &str = "bench-scale-out";
 const ROWS: u64 = 400_000;
 /// Enough for several batches of each consumer.
@@ -46,9 +53,11 @@ pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
     let deadlocks = database.deadlocks().await? - deadlocks;
     let lock_waits: usize = drained.iter().flatten().map(|drained| drained.lock_waits).sum();
     let mut report = vec![compare(1, &drained), compare(2, &drained)];
-    for (case, count) in [("deadlocks", deadlocks as f64), ("lock waits over 50 ms", lock_waits as f64)] {
-        report.push(Row::new(Rung::ScaleOut, case.to_owned()).result(&[count], Goal::AtMost(0.0), ""));
-    }
+    let none = |case: &str, count: f64| {
+        Row::new(Rung::ScaleOut, case.to_owned()).result(&[count], Goal::AtMost(0.0), "")
+    };
+    report.push(none("deadlocks", deadlocks as f64));
+    report.push(none("lock waits over 50 ms", lock_waits as f64).hindrance(EXTENSION));
     Ok(report)
 }
 
@@ -71,5 +80,6 @@ fn compare(which: usize, drained: &[Vec<Drained>; 3]) -> Row {
     Row::new(Rung::ScaleOut, format!("CPU per event, {} consumers to one", CONSUMERS[which]))
         .compare(text(which), text(0))
         .result(&ratios(&cpus(which), &cpus(0)), Goal::AtMost(1.15), "×")
+        .hindrance(SMALLER_BATCHES)
         .cpu(format!("{}; one: {}", parts(which), parts(0)))
 }
