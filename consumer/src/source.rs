@@ -267,7 +267,7 @@ fn defaults(group: &str) -> Vec<(&str, &str)> {
         // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
         ("queued.min.messages", "40000"),
         ("queued.max.messages.kbytes", "32768"),
-        // Compressed, so that it takes about four times this when it is unpacked.
+        // As it travels, compressed; four times this is allowed for when it is unpacked.
         ("fetch.max.bytes", "4194304"),
         ("fetch.queue.backoff.ms", "20"),
     ]

@@ -27,8 +27,9 @@ use crate::store::lane::Lane;
 /// How often an idle consumer looks whether the database is there.
 const PING: Duration = Duration::from_secs(5);
 /// Fewer rows than this are not worth a connection of their own: each share's trigger writes nearly all the sums that the
-/// whole batch would. Measured with 36,000 events a second on two cores that did everything else too: 2,500 rows a share
-/// cost PostgreSQL 1.5 µs an event more than 5,000 on one connection, and the slowest events waited twice as long.
+/// whole batch would. With 36,000 events a second on two cores that did everything else too, two connections cost
+/// PostgreSQL 1.5 µs an event more than one, and the slowest events waited twice as long. A backlog comes in the
+/// largest batches, and has the second core to itself. The number between the two was chosen, not measured.
 const SHARE_FROM: usize = 4_000;
 
 /// Writes to one database over a few connections.

@@ -16,9 +16,11 @@ pub const NOTE: &str = "The rung *write* (66 prompts) into tables that hold rows
     200,000 new events in both tables; they are filled so that the middle round finds 1 M and 10 M rows.";
 
 /// What stands in the way when the goal is missed.
-const ROUNDS_DIFFER: &str = "the rounds differ by more than the goal leaves room for: each is two seconds of writing a table. \
-    The rung by itself has also given 1.09× (0.80 to 1.17). It is not the disk: of the accesses to the pages of the large \
-    table's 620 MB of indexes fewer than one in a thousand went outside shared_buffers.";
+const ROUNDS_DIFFER: &str = "the cause is not known. Runs have given 0.96×, 0.87× and, with a profiler beside it, \
+    1.09× (0.80 to 1.17): rounds are two seconds of writing and differ by more than the goal leaves room for, but \
+    where it was missed the large table was slower in every round and cost PostgreSQL more CPU. In one run fewer \
+    than one in a thousand accesses to its index pages went outside shared_buffers; those to the table itself could \
+    not be told from vacuum's.";
 const ROWS: u64 = 200_000;
 /// Enough for several batches, or there would be no rate.
 const FEWEST_ROWS: u64 = 40_000;

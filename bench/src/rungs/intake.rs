@@ -24,12 +24,13 @@ pub const NOTE: &str = "CPU (user + system) of the ingest process per million ev
 const CONNECTIONS: usize = 64;
 const TOPIC: &str = "bench-intake";
 /// What stands in the way of half of the run's CPU.
-const SHARE: &str = "broker and load generator are that cheap: the first gets whole record batches, the second renders its \
-    requests beforehand. The bare program in the place of ingest would have the share under *limit*, so that no ingest \
-    that parses, serializes and produces as it does can come below it. By the profile of 100 a batch a quarter is \
-    librdkafka's thread (a third of that lz4), a tenth the thread that takes the delivery reports, and nothing of HTTP above \
-    2 %; of 1 a batch a quarter is the kernel's, for the sockets. Tried: mimalloc in place of glibc's allocator, which had \
-    17 %; one allocation an event less.";
+const SHARE: &str = "broker and load generator are cheap: the first gets whole record batches, the second renders \
+    its requests beforehand. Under *limit* stands the share that the bare program would have in the place of \
+    ingest: where that is above the goal, no ingest that parses, serializes and produces as it does can meet it; \
+    where it is below, the difference is what HTTP and the sockets cost a request. By an earlier profile of 100 a \
+    batch a quarter is librdkafka's thread (a third of that lz4), a tenth the thread that takes the delivery \
+    reports, and nothing of HTTP above 2 %; of 1 a batch a quarter is the kernel's. Tried: mimalloc in place of \
+    glibc's allocator, which had 17 %; one allocation an event less.";
 /// The part of the events that goes before the clock runs.
 const WARM_UP: u64 = 20;
 

@@ -23,13 +23,14 @@ pub const NOTE: &str = "Median time of an answer over one keep-alive connection:
 
 const TOPIC: &str = "bench-read";
 /// What stands in the way of a list of 100,000 prompts.
-const MANY_PROMPTS: &str = "the list adds up the shards of every prompt (two rows each here) and sorts them for each \
-    request; reading the table alone takes a tenth of the time, grouping by the prompt's name most of the rest. Tried: \
-    totals per prompt beside those per slice (before, it took over a second); memory for the hash, which spilled to disk; \
-    counting the prompts apart from the page instead of by a window over it (slower); a sum that does not go through \
-    `numeric` (0.7 times the time, still missed, and readers of the view would need a right to it). An index on a number \
-    that changes with every batch would cost each write a new index entry (no HOT update), and one row a prompt would make \
-    writers wait for each other.";
+const MANY_PROMPTS: &str = "the list adds up the shards of every prompt (two rows each here) and sorts them for \
+    each request; reading the table alone takes about a tenth of the time, grouping, counting and sorting the rest. \
+    Tried: totals per prompt beside those per slice (before, it took over a second); memory for the hash, which \
+    spilled to disk; counting the prompts apart from the page instead of by a window over it (no faster, compared \
+    while other work went on); a sum that does not go through `numeric` (0.7 times the time, still missed, and \
+    readers of the view would need a right to it). Not tried: an index on a number that changes with every batch, \
+    which would cost each write a new index entry (no HOT update), and one row a prompt, for which writers would \
+    wait for each other.";
 /// Answers of one question in one round.
 const ANSWERS: u64 = 200;
 

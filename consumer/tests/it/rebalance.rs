@@ -88,7 +88,7 @@ async fn a_partition_that_was_paused_when_it_was_taken_is_read_on_when_it_comes_
     // All partitions are taken, and some come back at once.
     let other = Process::start(&scene, &[]).await;
     eventually("the first one has partitions again", PATIENCE, || async {
-        (first.metric("consumer_rebalances_total").await == 2.0).then_some(())
+        (first.metric("consumer_rebalances_total").await >= 2.0).then_some(())
     })
     .await;
     execute(&mut owner, "commit").await;
