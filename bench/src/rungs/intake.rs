@@ -24,15 +24,16 @@ pub const NOTE: &str = "CPU (user + system) of the ingest process per million ev
 const CONNECTIONS: usize = 64;
 const TOPIC: &str = "bench-intake";
 /// What stands in the way of half of the run's CPU.
-const SHARE: &str = "broker and load generator are cheap: the first gets whole record batches, the second renders \
-    its requests beforehand. Under *limit* stands the share that the bare program would have in the place of \
-    ingest: where that is above the goal, no ingest that parses, serializes and produces as it does can meet it. By a \
-    profile of 100 a batch a quarter is librdkafka's thread (a third of that lz4), a tenth the thread that takes the \
-    delivery reports, and nothing of HTTP above 2 %. By a profile of 1 a batch 22 % is the kernel's, for the \
-    clients' sockets, 24 % librdkafka's threads, 9 % JSON and the rules, 8 % allocation, 6 % tokio, 5 % hyper, and no \
-    function has more than 3 %: with the kernel's part alone on top the bare program would have 48 %, so nothing but a \
-    server whose own work on a request is next to none could meet the goal. Tried: mimalloc in place of glibc's allocator, \
-    which had 17 %; one allocation an event less; trace ids that are not asked of the kernel one by one (2 %).";
+const SHARE: &str = "broker and load generator are cheap: the first gets whole record batches, the second \
+    renders its requests beforehand. Under *limit* stands the share that the bare program would have in the \
+    place of ingest: where that is above the goal, no ingest that parses, serializes and produces as it does can \
+    meet it. By a profile of 100 a batch a quarter is librdkafka's thread (a third of that lz4), a tenth the \
+    thread that takes the delivery reports, and nothing of HTTP above 2 %. By a profile of 1 a batch 22 % is the \
+    kernel's on the threads that serve the clients, most of it for their sockets, 24 % librdkafka's threads, 9 % \
+    JSON and the rules, 8 % allocation, 6 % tokio, 5 % hyper, and no function has more than 3 %: with the \
+    kernel's part alone on top the bare program would have 49 %, so nothing but a server whose own work on a \
+    request is next to none could meet the goal. Tried: mimalloc in place of glibc's allocator, which had 17 %; \
+    one allocation an event less; trace ids that are not asked of the kernel one by one (2 %).";
 /// The part of the events that goes before the clock runs.
 const WARM_UP: u64 = 20;
 
