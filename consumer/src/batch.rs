@@ -2,7 +2,10 @@
 //!
 //! Pure: records are pushed in, the clock is handed in. Knows neither Kafka's connection nor the database's.
 
+mod shares;
+
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -51,9 +54,13 @@ pub(crate) struct Batch {
     /// How many of the records are accounted for already, while others are held.
     settled: usize,
     rows: Vec<u8>,
-    /// Where each row ends in `rows`, and the id, record and time of receipt of each.
+    /// The rows, by their number as they came, in the order in which they are shared out.
+    order: Vec<usize>,
+    /// Where each row ends in `rows`, and the id, prompt, record and time of receipt of each.
     ends: Vec<usize>,
     ids: Vec<Uuid>,
+    prompts: Vec<u64>,
+    hasher: RandomState,
     kept: Vec<Kept>,
     received: Vec<i64>,
     oldest: Option<i64>,
@@ -81,8 +88,10 @@ impl Batch {
             return; // the first one wins
         }
         copy::append_row(event, &mut self.rows);
+        self.order.push(self.ends.len());
         self.ends.push(self.rows.len());
         self.ids.push(event.id);
+        self.prompts.push(self.hasher.hash_one(event.prompt_id.as_bytes()));
         self.received.push(event.received_at);
         self.oldest = Some(self.oldest.map_or(event.received_at, |oldest| oldest.min(event.received_at)));
         self.kept.push(self.archive.keep(message));
@@ -133,15 +142,22 @@ impl Batch {
         self.records - self.ids.len() - self.poisoned.len()
     }
 
-    /// The ids of some rows.
-    pub(crate) fn ids(&self, rows: Range<usize>) -> &[Uuid] {
-        &self.ids[rows]
+    /// Puts the rows in an order in which they can be written in so many equal shares, each with prompts of its own, and
+    /// returns the shares. Rows keep their place from then on.
+    pub(crate) fn share_out(&mut self, shares: usize) -> Vec<Range<usize>> {
+        shares::share_out(&mut self.order, &self.prompts, shares)
     }
 
-    /// The COPY bytes of adjoining rows.
-    pub(crate) fn bytes(&self, rows: Range<usize>) -> &[u8] {
-        let end_of = |row: usize| if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.rows[end_of(rows.start)..end_of(rows.end)]
+    /// The ids of some rows.
+    pub(crate) fn ids(&self, rows: Range<usize>) -> Vec<Uuid> {
+        self.order[rows].iter().map(|row| self.ids[*row]).collect()
+    }
+
+    /// The COPY bytes of a row.
+    pub(crate) fn row(&self, row: usize) -> &[u8] {
+        let row = self.order[row];
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.rows[start..self.ends[row]]
     }
 
     /// When intake received the rows' events; Unix milliseconds.
@@ -166,7 +182,7 @@ impl Batch {
 
     /// The record of a row that the database refused.
     pub(crate) fn dead_letter(&self, row: usize, topic: &str, error: String) -> DeadLetter {
-        let record = self.archive.restore(self.kept[row], topic);
+        let record = self.archive.restore(self.kept[self.order[row]], topic);
         DeadLetter { record, reason: DeadLetter::REFUSED, error }
     }
 
@@ -182,8 +198,10 @@ impl Batch {
         self.records = 0;
         self.settled = 0;
         self.rows.clear();
+        self.order.clear();
         self.ends.clear();
         self.ids.clear();
+        self.prompts.clear();
         self.kept.clear();
         self.received.clear();
         self.oldest = None;

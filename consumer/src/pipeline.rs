@@ -31,7 +31,7 @@ pub(crate) async fn run(
         let Some(mut batch) = next else { return Ok(()) };
 
         let begun = Instant::now();
-        let written = store.write(&batch).await?;
+        let written = store.write(&mut batch).await?;
         tell(&batch, &written, begun);
         let Some(refused) = hold(&source, &mut store, &mut breaker, &mut batch, written.refused).await?
         else {

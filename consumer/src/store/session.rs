@@ -124,7 +124,7 @@ async fn ask_then_copy(
     rows: Range<usize>,
 ) -> Result<u64, Fault> {
     let mut stored = vec![false; rows.len()];
-    for place in ask(connection, batch.ids(rows.clone())).await? {
+    for place in ask(connection, &batch.ids(rows.clone())).await? {
         let place = usize::try_from(place - 1).expect("the database counts places from 1");
         stored[place] = true;
     }
@@ -149,18 +149,22 @@ async fn copy_rows(connection: &mut PgConnection, batch: &Batch, rows: &[usize])
 async fn copy(connection: &mut PgConnection, batch: &Batch, rows: &[usize]) -> Result<u64, sqlx::Error> {
     let mut stream = connection.copy_in_raw(copy::STATEMENT).await?;
     stream.send(copy::HEADER).await?;
-    for run in rows.chunk_by(|row, next| row + 1 == *next) {
-        for chunk in batch.bytes(run[0]..run[0] + run.len()).chunks(CHUNK) {
-            stream.send(chunk).await?;
+    let mut message = Vec::with_capacity(2 * CHUNK);
+    for row in rows {
+        message.extend_from_slice(batch.row(*row));
+        if message.len() >= CHUNK {
+            stream.send(message.as_slice()).await?;
+            message.clear();
         }
     }
-    stream.send(copy::TRAILER).await?;
+    message.extend_from_slice(copy::TRAILER);
+    stream.send(message).await?;
     stream.finish().await
 }
 
 async fn insert(connection: &mut PgConnection, batch: &Batch, rows: Range<usize>) -> Result<u64, Fault> {
     let mut query = sqlx::query(INSERT);
-    for column in columns::transpose(rows.map(|row| batch.bytes(row..row + 1))) {
+    for column in columns::transpose(rows.map(|row| batch.row(row))) {
         query = query.bind(column);
     }
     Ok(query.execute(connection).await?.rows_affected())
