@@ -75,7 +75,8 @@ async fn one_row_that_the_database_refuses_costs_one_dead_letter_among_ten_thous
     execute(&mut scene.owner().await, refuse).await;
     let events = events(10_000);
     scene.produce(&events).await;
-    let consumer = scene.start(&["--batch-wait-ms", "2000"]).await;
+    // One batch of all, which two connections share: its rows are not written in the order of the records.
+    let consumer = scene.start(&["--batch-records", "10000", "--batch-wait-ms", "10000"]).await;
     scene.wait_for_rows(9_999).await;
 
     let [letter]: [OwnedMessage; 1] = scene.dead_letters(1).await.try_into().unwrap();
