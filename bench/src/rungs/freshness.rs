@@ -41,15 +41,15 @@ const PROBERS: usize = 4;
 const LOAD_SECONDS: f64 = 10.0;
 /// What stands in the way of a second under load.
 const LOADED: &str = "half of the write limit needs nearly all of both cores, since the limit is one core's work \
-    without HTTP, Kafka or decoding: of about 45 CPU seconds a million events at 43,000 a second PostgreSQL takes \
-    20, ingest 10, the consumer 7, a warm broker 7 and the load generator 1.5, beside the probers. While more is \
-    needed than there is, batches grow, and those who come last wait. Tried in turn, five or six rounds of six \
-    seconds, the first of them not counted: one connection instead of two at 36,000 a second (1.5 off, and less \
-    than half of the p99; hence a second one only from 8,000 rows on; from 16,000 on, at 40,000 a second: no better); \
-    probes every 10 ms instead of 2 (nothing); 64 records a turn of the reading loop instead of one (nothing that \
-    stood out); fetches of \
-    at least 64 KiB or 25 ms (2 off in one comparison, nothing in another, and 20 ms on an idle event); `linger.ms` \
-    10 and 20 (1 to 3 off, for as many milliseconds on each answer); batches open for 200 ms (no better).";
+    without HTTP, Kafka or decoding: of about 45 CPU seconds a million events at 43,000 a second PostgreSQL \
+    takes 20, ingest 10, the consumer 7, a warm broker 7 and the load generator 1.5, beside the probers. While \
+    more is needed than there is, batches grow, and those who come last wait. Tried in turn, five or six rounds \
+    of six or ten seconds, after one or two that were not counted: one connection instead of two at 36,000 a \
+    second (1.5 off, and less than half of the p99; hence a second one only from 8,000 rows on; from 16,000 on, \
+    at 40,000 a second: no better); probes every 10 ms instead of 2 (nothing); 64 records a turn of the reading \
+    loop instead of one (nothing that stood out); fetches of at least 64 KiB or 25 ms (2 off in one comparison, \
+    nothing in another, and 20 ms on an idle event); `linger.ms` 10 and 20 (1 to 3 off, for as many milliseconds \
+    on each answer); batches open for 200 ms (no better).";
 /// Loads before the first that counts.
 const WARM_UP: u32 = 3;
 

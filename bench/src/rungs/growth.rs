@@ -18,11 +18,12 @@ pub const NOTE: &str = "The rung *write* (66 prompts) into tables that hold rows
     tables are filled so that the middle of all rounds finds 1 M and 10 M rows.";
 
 /// What stands in the way when the goal is missed.
-const ROUNDS_DIFFER: &str = "by a profile of nine rounds the processes that wrote to the large table took 1.9 % more \
-    CPU than those of the small one, most of it in searching b-tree pages; in the first round after a checkpoint they \
-    also log 6,000 whole pages more (131 and 155 MB where the others log 107 to 110). What is more is the machine's: \
-    the same work was done at 47,000 to 100,000 rows a second within one run. Runs with one topic a round, of two or three seconds, \
-    gave 0.87×, 0.96×, 0.98×, 1.06× and 1.09×, with rounds from 0.66× to 1.35×; hence two topics, there and back.";
+const ROUNDS_DIFFER: &str = "by a profile of nine rounds the processes that wrote to the large table took 1.9 % \
+    more CPU than those of the small one, most of it in searching b-tree pages; in the first round after a \
+    checkpoint they also log 6,000 whole pages more (131 and 155 MB where the others log 107 to 110). What is \
+    more is the machine's: the same work was done at 47,000 to 100,000 rows a second within one run. Runs with \
+    one topic a round, of two or three seconds, gave 0.87×, 0.96×, 0.98×, 1.06× and 1.09×, with rounds from \
+    0.66× to 1.35×; hence two topics, there and back.";
 /// Events of a topic.
 const ROWS: u64 = 150_000;
 /// Topics of a round.
