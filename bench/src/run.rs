@@ -1,4 +1,4 @@
-//! One run of the benchmarks: what was asked for, what it stands on, and what one rung learned for another.
+//! One run of the benchmarks: what was asked for and what it stands on.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -40,8 +40,6 @@ pub struct Run {
     pub options: Options,
     /// What everything stands on.
     pub servers: Servers,
-    /// Rows a second of a plain COPY, 66 prompts, once a rung has measured it.
-    pub write_limit: Option<f64>,
     random: Random,
 }
 
@@ -52,7 +50,7 @@ impl Run {
     /// When one does not start.
     pub async fn start(options: &Options) -> Result<Run, Error> {
         let servers = Servers::start().await?;
-        Ok(Run { options: options.clone(), servers, write_limit: None, random: Random::new(SEED) })
+        Ok(Run { options: options.clone(), servers, random: Random::new(SEED) })
     }
 
     /// The rounds, counted from 1.

@@ -52,33 +52,44 @@ struct Measured {
 pub async fn measure(run: &mut Run) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for (prompts, goal) in [(66, 0.80), (10_000, 0.55)] {
-        let rounds = run.options.rounds;
-        let measured = with_prompts(run, prompts, ROWS, rounds).await?;
-        if prompts == 66 {
-            run.write_limit = Some(median(&measured.limits));
-        }
+        let measured = with_prompts(run, prompts).await?;
         rows.push(report(prompts, goal, &measured));
     }
     Ok(rows)
 }
 
-/// Rows a second of a plain COPY, 66 prompts: measured now if this rung was left out.
-///
-/// # Errors
-/// When a part fails.
-pub async fn limit(run: &mut Run) -> Result<f64, Error> {
-    if let Some(limit) = run.write_limit {
-        return Ok(limit);
-    }
-    run.progress(Rung::Write, "the limit is needed to know what half of it is");
-    let measured = with_prompts(run, 66, ROWS / 4, 3).await?;
-    let limit = median(&measured.limits);
-    run.write_limit = Some(limit);
-    Ok(limit)
+/// A plain COPY of events about 66 prompts, to be measured beside something else.
+pub struct Limit {
+    database: Database,
+    copy: Copy,
 }
 
-async fn with_prompts(run: &mut Run, prompts: usize, rows: u64, rounds: u32) -> Result<Measured, Error> {
-    let rows = run.options.scaled(rows, FEWEST_ROWS);
+impl Limit {
+    /// Has a consumer store the events that will be copied.
+    ///
+    /// # Errors
+    /// When a part fails.
+    pub async fn prepare(run: &mut Run) -> Result<Limit, Error> {
+        let rows = run.options.scaled(ROWS / 2, FEWEST_ROWS);
+        let topic = run.fill_topic("bench-write-limit", &Prompts::library(66), rows).await?;
+        let mut database = Database::prepare(&run.servers, "write_limit").await?;
+        database.empty().await?;
+        drain(&run.servers, &mut database, &topic, 1).await?;
+        let copy = Copy::of(&mut database).await?;
+        Ok(Limit { database, copy })
+    }
+
+    /// Rows a second, just now.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn rate(&mut self, run: &Run) -> Result<f64, Error> {
+        Ok(self.copy.run(&run.servers, &mut self.database).await?.0)
+    }
+}
+
+async fn with_prompts(run: &mut Run, prompts: usize) -> Result<Measured, Error> {
+    let rows = run.options.scaled(ROWS, FEWEST_ROWS);
     let topic = format!("bench-write-{prompts}");
     run.progress(Rung::Write, format!("filling a topic with {} events", thousands(rows as f64)));
     let topic = run.fill_topic(&topic, &Prompts::library(prompts), rows).await?;
@@ -89,7 +100,7 @@ async fn with_prompts(run: &mut Run, prompts: usize, rows: u64, rounds: u32) -> 
     let copy = Copy::of(&mut database).await?;
 
     let mut measured = Measured::default();
-    for round in 1..=rounds {
+    for round in run.rounds() {
         for contender in run.order([Contender::Ours, Contender::Limit]) {
             database.empty().await?;
             match contender {
