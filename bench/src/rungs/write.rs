@@ -76,6 +76,7 @@ impl Limit {
         database.empty().await?;
         drain(&run.servers, &mut database, &topic, 1).await?;
         let copy = Copy::of(&mut database).await?;
+        database.empty().await?;
         Ok(Limit { database, copy })
     }
 
