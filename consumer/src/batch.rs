@@ -24,7 +24,7 @@ pub(crate) struct Limits {
     pub(crate) records: usize,
     /// Bytes of memory that rows and records take.
     pub(crate) bytes: usize,
-    /// Time since the first record came.
+    /// Time since it was opened.
     pub(crate) wait: Duration,
 }
 
@@ -72,9 +72,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Takes a record in, whatever it holds. A batch's time begins with the `now` of its first record.
-    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, now: Instant) {
-        self.opened.get_or_insert(now);
+    /// Takes a record in, whatever it holds. A batch's time begins with the `opened` of its first record.
+    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, opened: Instant) {
+        self.opened.get_or_insert(opened);
         self.records += 1;
         self.next_offsets.insert(message.partition(), message.offset() + 1);
         match decode::decode(message) {

@@ -27,6 +27,9 @@ use crate::{clock, metrics};
 const IDLE: Duration = Duration::from_millis(100);
 /// How long a poll waits while a batch is due and the writer is busy: how fast the writer gets it when it is free.
 const BUSY: Duration = Duration::from_millis(5);
+/// So much of a silence before a batch's first record counts as time that the batch has been open: who comes after it has
+/// no company to wait for.
+const QUIET: Duration = Duration::from_millis(100);
 /// How long to wait for the writer with a full batch before pausing. Pausing throws away what was fetched ahead.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often the age of the oldest event is told.
@@ -86,6 +89,8 @@ pub(crate) struct Reader {
     batches: mpsc::Sender<Batch>,
     /// What fills.
     batch: Batch,
+    /// When the last one was handed over.
+    handed_over: Instant,
     paused: bool,
     told: Instant,
 }
@@ -109,6 +114,7 @@ impl Reader {
             health,
             batches,
             batch: Batch::default(),
+            handed_over: Instant::now(),
             paused: false,
             told: Instant::now(),
         };
@@ -160,8 +166,10 @@ impl Reader {
             Some(left) => left.min(IDLE),
         };
         match self.consumer.poll(wait) {
-            // `now` is from before the wait: a record that ends a long silence has no company to wait for.
-            Some(Ok(message)) => self.batch.push(&message, now),
+            Some(Ok(message)) => {
+                let opened = now.checked_sub(QUIET).map_or(now, |quiet| quiet.max(self.handed_over));
+                self.batch.push(&message, opened);
+            }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Ended::Kafka(error)),
             Some(Err(error)) => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
             None => self.follow_assignment(),
@@ -177,6 +185,7 @@ impl Reader {
     fn hand_over(&mut self) -> Result<(), WriterEnded> {
         let empty = self.consumer.context().progress().begin(&self.batch);
         let batch = std::mem::replace(&mut self.batch, empty);
+        self.handed_over = Instant::now();
         metrics::consumed(batch.records());
         self.batches.try_send(batch).map_err(|_| WriterEnded)
     }

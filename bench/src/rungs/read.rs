@@ -28,9 +28,10 @@ const MANY_PROMPTS: &str = "the list adds up the shards of every prompt (two row
     Tried: totals per prompt beside those per slice (before, it took over a second); memory for the hash, which \
     spilled to disk; counting the prompts apart from the page instead of by a window over it (no faster, compared \
     while other work went on); a sum that does not go through `numeric` (0.7 times the time, still missed, and \
-    readers of the view would need a right to it). Not tried: an index on a number that changes with every batch, \
-    which would cost each write a new index entry (no HOT update), and one row a prompt, for which writers would \
-    wait for each other.";
+    readers of the view would need a right to it). Even one row a prompt, summed beforehand, for which writers would \
+    wait for each other, took a third of the time of two in three comparisons, which would miss the goal too. Not \
+    tried: an index on a number that changes with every batch, which would cost each write a new index entry (no HOT \
+    update).";
 /// Answers of one question in one round.
 const ANSWERS: u64 = 200;
 

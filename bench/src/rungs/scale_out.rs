@@ -26,8 +26,12 @@ const SMALLER_BATCHES: &str = "by a profile of six rounds of 400,000 events four
     1.04×.";
 /// What is waited for, when something is.
 const EXTENSION: &str = "where it was seen, PostgreSQL's log has it waiting for the lock under which a table's file \
-    grows, and for no row; probably its holder had no core just then, with eight connections of four consumers on \
-    two cores.";
+    grows, and for no row. In 112 runs of two or four consumers it came three times: one process held that lock \
+    for 60 to 140 ms, in the first batches after the start where that was looked up, and what waited went on within a \
+    millisecond each afterwards. Why it held it so long was not found: not for the file system, it seems, since appends \
+    beside syncs and the removal of files of 256 MB were never late by 20 ms in a minute; perhaps for want of a core. Tried: \
+    one connection for each consumer instead of two (none in twelve runs, but none either in 28 others with \
+    two; and two consumers then stored 0.8 times the rows a second).";
 const TOPIC: &str = "bench-scale-out";
 /// So many that four starts are a small part of the CPU.
 const ROWS: u64 = 800_000;
