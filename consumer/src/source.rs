@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -171,7 +171,7 @@ impl Reader {
                 self.batch.push(&message, opened);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Ended::Kafka(error)),
-            Some(Err(error)) => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
+            Some(Err(error)) => tell_fault(&error),
             None => self.follow_assignment(),
         }
         Ok(())
@@ -241,6 +241,16 @@ impl Reader {
                 self.hand_over()?;
             }
         }
+    }
+}
+
+fn tell_fault(error: &KafkaError) {
+    match error.rdkafka_error_code() {
+        // Several times a second while a broker is away, which health says once.
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+            tracing::debug!(%error, "a broker is away");
+        }
+        _ => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A neighbour goes away and comes back: nothing accepted is lost, and nothing is accepted that could be.
 
+use std::fs;
 use std::time::Duration;
 
 use local::kafka::{Apache, Data};
@@ -63,6 +64,10 @@ async fn while_the_broker_is_away_events_are_refused_and_afterwards_taken_withou
     })
     .await;
     assert_eq!(scene.admin_status(&scene.ingest, "/livez").await, 200);
+    eventually("the consumer to say that it is not ready", PATIENCE, || async {
+        (scene.admin_status(&scene.consumer, "/readyz").await == 503).then_some(())
+    })
+    .await;
 
     broker.start_again().await.unwrap();
     let last = event("selection", "p");
@@ -77,4 +82,9 @@ async fn while_the_broker_is_away_events_are_refused_and_afterwards_taken_withou
     })
     .await;
     assert_aggregates_equal_rows(&mut scene.sql().await).await;
+
+    let log = fs::read_to_string(scene.consumer.log()).unwrap();
+    assert!(log.contains("Kafka is away; waiting for it"), "{log}");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+    assert!(warnings.len() <= 5, "an outage is told, not repeated: {warnings:#?}");
 }
