@@ -87,6 +87,7 @@ async fn refused_by_both(
 async fn refused_postgres(scene: &Arc<Scene>, name: &str, urls: (String, String), why: &str) {
     let servers = scene.password_servers();
     let (ingest_url, consumer_url) = urls;
+    let _alone = scene.membership.lock().await;
     let mut ingest =
         scene.ingest(&format!("{name}-ingest"), &servers, &scene.with_password(INGEST), &ingest_url);
     let mut consumer =
@@ -101,6 +102,7 @@ async fn refused_postgres(scene: &Arc<Scene>, name: &str, urls: (String, String)
     let (status, reason) = ready(&consumer).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{name}");
     assert!(reason.contains("certificate") || reason.contains("Kafka"), "{name}: {reason}");
+    consumer.stop().await.unwrap();
 }
 
 /// Waits until the service's log has `why`; returns the log.

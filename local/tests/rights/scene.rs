@@ -44,6 +44,9 @@ pub(crate) struct Scene {
     pub(crate) wrong_authority: Authority,
     pub(crate) ingest_certificate: Certificate,
     pub(crate) consumer_certificate: Certificate,
+    /// Held by whoever has a consumer in the one group that the rights allow, until that has left it: another member, or
+    /// one that was killed and is waited for, would get a share of the partitions.
+    pub(crate) membership: Mutex<()>,
     folder: TempDir,
 }
 
@@ -87,6 +90,7 @@ impl Scene {
             database,
             authority,
             wrong_authority,
+            membership: Mutex::new(()),
             folder,
         };
         let owner = scene.verified(&scene.database.owner_url);

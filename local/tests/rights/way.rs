@@ -9,6 +9,7 @@ use crate::scene::{CONSUMER, INGEST, PATIENCE, Scene, event};
 #[tokio::test]
 async fn an_event_goes_from_http_to_its_numbers_by_password_or_by_certificate() {
     let Some(scene) = Scene::shared().await else { return };
+    let _alone = scene.membership.lock().await;
     let by_password = (scene.password_servers(), scene.with_password(INGEST), scene.with_password(CONSUMER));
     let by_certificate = (
         scene.certificate_servers(),
