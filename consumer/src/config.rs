@@ -106,7 +106,7 @@ pub struct Config {
     #[arg(value_parser = clap::value_parser!(u32).range(64 << 10..=256 << 20))]
     pub batch_bytes: u32,
 
-    /// A batch is closed this many milliseconds after its first record, or up to 100 earlier when nothing came before it.
+    /// A batch is closed this many milliseconds after its first record; of a silence before that, up to 200 count as well.
     // 50 made the slowest of a hundred events twice as late while both cores of a machine were busy: docs/benchmarks.md.
     #[arg(long, env = "CONSUMER_BATCH_WAIT_MS", default_value_t = 100, value_name = "MILLISECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]

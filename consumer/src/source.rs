@@ -27,8 +27,8 @@ use crate::{clock, metrics};
 const IDLE: Duration = Duration::from_millis(100);
 /// How long a poll waits while a batch is due and the writer is busy: how fast the writer gets it when it is free.
 const BUSY: Duration = Duration::from_millis(5);
-/// So much of a silence before a batch's first record counts as time that the batch has been open: who comes after it has
-/// no company to wait for.
+/// So much of a silence, beside the poll that its end was waited for in, counts as time that a batch has been open: who
+/// comes after it has no company to wait for.
 const QUIET: Duration = Duration::from_millis(100);
 /// How long to wait for the writer with a full batch before pausing. Pausing throws away what was fetched ahead.
 const PATIENCE: Duration = Duration::from_secs(2);
