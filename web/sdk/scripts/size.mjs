@@ -39,7 +39,7 @@ let over = 0;
 for (const [name, target] of Object.entries(exports)) {
   const budget = BUDGETS_KIB[name];
   if (!budget) throw new Error(`no size budget for the entry ${name}: add one to scripts/size.mjs`);
-  const size = (await gzippedSize(target.default)) / 1024;
+  const size = (await gzippedSize(target.import.default)) / 1024;
   console.log(`${name.padEnd(8)} ${size.toFixed(2)} of ${budget} KiB`);
   if (size > budget) over++;
 }

@@ -1,3 +1,4 @@
+'use client';
 // The panel's entry.
 
 export { PromptPerformancePanel, type PromptPerformancePanelProps } from './PromptPerformancePanel.js';

@@ -1,3 +1,4 @@
+'use client';
 // The React entry: the hook, and the shared client that it stands on.
 
 export type { TelemetryCompletion } from '../session/completion.js';
