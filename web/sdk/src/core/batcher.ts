@@ -11,7 +11,10 @@ import { isHidden, isOptedOut, keepaliveRoom, type PageChange, sendBeacons, watc
 import { createQueue, type Entry, type TelemetryStats, toBody, toEntry } from './queue.js';
 import { openShelf, type TelemetryStorage } from './storage.js';
 
-/** Whether the person has agreed; while `pending`, events are held in memory and nothing leaves it. */
+/**
+ * Whether the person has agreed. While `pending`, events are held in memory and nothing leaves it; `denied` stops
+ * everything at once and clears what waits, in memory and in storage.
+ */
 export type TelemetryConsent = 'granted' | 'denied' | 'pending';
 
 /** How a batcher works; every part can be replaced. */
@@ -26,7 +29,7 @@ export interface TelemetryBatcherOptions extends Omit<TelemetryRequestOptions, '
   maxQueueBytes?: number | undefined;
   /** Age past which an unsent event is dropped, in milliseconds; seven days unless told. */
   maxAgeMs?: number | undefined;
-  /** `granted` unless told. Global Privacy Control counts as `denied`, whatever stands here. */
+  /** `granted` by default. Global Privacy Control counts as `denied`, whatever this says. */
   consent?: TelemetryConsent | undefined;
   /** Used in place of localStorage; null keeps nothing beyond the page. */
   storage?: TelemetryStorage | null | undefined;
@@ -48,7 +51,7 @@ export interface TelemetryBatcher {
   leave(): void;
   /** Flushes, then lets go of timers and listeners. Adding to it again takes them up again. */
   close(): Promise<void>;
-  /** Changes consent; `denied` drops what waits and clears the storage. */
+  /** Changes consent, with effect at once. */
   setConsent(consent: TelemetryConsent): void;
   stats(): TelemetryStats;
 }
@@ -84,6 +87,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   // The one place that decides what happens next: a request now, or a timer, or nothing.
   function run() {
     clock.clearTimeout(timer);
+    if (!accepts()) clear();
     if (requests) return;
     if (mayRun()) {
       const now = clock.now();
@@ -164,7 +168,10 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
 
   function add(event: PromptTelemetryEvent): RecordedEvent | null {
     const now = clock.now();
-    if (!accepts()) return queue.refuse(event, 'consent');
+    if (!accepts()) {
+      run();
+      return queue.refuse(event, 'consent');
+    }
     const recorded = recordEvent(event, now, random);
     if (!recorded) return queue.refuse(event, 'invalid', new TypeError('promptId or sessionId'));
     const first = !queue.entries.length;
@@ -191,6 +198,12 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     clock.clearTimeout(timer);
   }
 
+  function clear() {
+    queue.drop(queue.entries, 'consent');
+    shelf.remove();
+    stop();
+  }
+
   return {
     accepts,
     add,
@@ -200,12 +213,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     close: () => flush().then(stop),
     setConsent: next => {
       consent = next;
-      if (next === 'denied') {
-        queue.drop(queue.entries, 'consent');
-        shelf.remove();
-        stop();
-      }
-      hurry();
+      open();
     },
     stats: queue.stats,
   };

@@ -4,6 +4,7 @@
 import { parseRetryAfter } from './backoff.js';
 import { type Clock, systemClock } from './clock.js';
 import type { PromptTelemetryEvent } from './event.js';
+import { attempt, toJson } from './guard.js';
 import type { components } from './schema.js';
 
 type Schemas = components['schemas'];
@@ -80,19 +81,19 @@ const SINGLE = '/prompt';
 const BATCH = '/prompt/batch';
 
 /** Sends one event. Resolves once the broker has acknowledged it. */
-export const submitTelemetryEvent = (
+export const submitTelemetryEvent = async (
   event: PromptTelemetryEvent,
   options?: TelemetryRequestOptions,
-): Promise<TelemetrySubmitResponse> => request(SINGLE, options, JSON.stringify(event));
+): Promise<TelemetrySubmitResponse> => request(SINGLE, options, toJson(event));
 
 /** Sends 1 to 1,000 events. Resolves once the broker has acknowledged those that were accepted. */
-export const submitTelemetryBatch = (
+export const submitTelemetryBatch = async (
   events: readonly PromptTelemetryEvent[],
   options?: TelemetryRequestOptions,
-): Promise<TelemetryBatchResponse> => sendBatch(JSON.stringify({ events }), options);
+): Promise<TelemetryBatchResponse> => sendBatch(toJson({ events }), options);
 
 /** The statistics of one prompt; zeros and nulls for one that ingest has never seen. */
-export const getPromptStats = (
+export const getPromptStats = async (
   promptId: string,
   wanted: StatsFilter = {},
   options?: TelemetryRequestOptions,
@@ -140,23 +141,25 @@ async function request<T>(
   } catch (cause) {
     throw new TelemetryError(`${path}: no answer; check network and CORS`, 0, null, true, null, { cause });
   }
-  const { ok, status } = response;
-  // A 2xx without JSON is not ingest's (a captive portal, say), so the events are not yet safe.
-  const answer = await response.json().catch(() => null);
+  // A host's own fetch may answer anything, nothing included; and a 2xx without JSON is not ingest's (a captive
+  // portal, say). Either way the events are not yet safe.
+  const { ok, status = 0 } = response ?? {};
+  const answer = await new Promise<T & Problem>(resolve => resolve(response.json())).catch(() => null);
   if (ok && answer) return answer;
   throw new TelemetryError(
     `${path}: ${status} ${answer?.detail ?? 'check baseUrl'}`,
     status,
     answer,
-    ok || status === 408 || status === 429 || status >= 500,
-    parseRetryAfter(response.headers.get('retry-after'), clock.now()),
+    ok || !status || status === 408 || status === 429 || status >= 500,
+    parseRetryAfter(attempt(() => response.headers.get('retry-after')) ?? null, clock.now()),
   );
 }
 
-const address = (path: string, baseUrl = '/api/telemetry') => baseUrl.replace(/\/$/, '') + path;
+const address = (path: string, baseUrl = '/api/telemetry') => `${baseUrl}`.replace(/\/$/, '') + path;
 
 function query(parameters: object): string {
-  // By way of JSON, which leaves out what is undefined.
-  const text = `${new URLSearchParams(JSON.parse(JSON.stringify(parameters)))}`;
-  return text && `?${text}`;
+  const text = Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return text.length ? `?${text.join('&')}` : '';
 }

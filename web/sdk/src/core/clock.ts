@@ -1,6 +1,8 @@
 // The two things that a test must be able to hold still: time and chance. The defaults look the globals up at each
 // call, so that fake timers and late polyfills are seen.
 
+import { attempt } from './guard.js';
+
 /** Time, as the SDK needs it. `now` is in Unix milliseconds. */
 export interface Clock {
   now(): number;
@@ -15,8 +17,9 @@ export const systemClock: Clock = {
   clearTimeout: handle => clearTimeout(handle as number),
 };
 
-/** A number in [0, 1) from the browser's cryptographic source, which works on plain HTTP pages too. */
-export const systemRandom = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
+/** A number in [0, 1) from the cryptographic source, or from `Math.random` where there is none (React Native). */
+export const systemRandom = (): number =>
+  attempt(() => (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32) ?? Math.random();
 
 /** A UUID of version 7: 48 bits of `now`, then 74 random bits. */
 export function uuidV7(now: number, random: () => number): string {

@@ -9,6 +9,7 @@ import {
 } from './client.js';
 import { systemClock } from './clock.js';
 import { countKeepalive } from './exit.js';
+import { attempt, toJson } from './guard.js';
 import { type Entry, type Queue, toBody, weigh } from './queue.js';
 
 /** What the batcher has to do next: go on, send smaller batches, or wait because of the error. */
@@ -25,15 +26,23 @@ export async function deliver(
   leaving: boolean,
 ): Promise<Verdict> {
   const { clock = systemClock } = options;
-  const abort = new AbortController();
-  const timer = clock.setTimeout(() => abort.abort(), REQUEST_TIMEOUT_MS);
+  // Neither is sure to end a request: AbortController may be missing, and a host's own fetch may ignore the signal.
+  const abort = attempt(() => new AbortController());
+  let timer: unknown;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = clock.setTimeout(() => {
+      reject(new TelemetryError('no answer in 10 s', 0, null, true));
+      abort?.abort();
+    }, REQUEST_TIMEOUT_MS);
+  });
   const account = (requests: number) => {
     for (const entry of entries) entry.sending += requests;
     if (leaving) countKeepalive(requests * weigh(entries));
   };
   account(1);
   try {
-    const answer = await sendBatch(toBody(entries), { ...options, signal: abort.signal }, leaving);
+    const request = sendBatch(toBody(entries), { ...options, signal: abort?.signal }, leaving);
+    const answer = await Promise.race([request, timeout]);
     dropRejected(entries, queue, answer.rejected);
     queue.settle(entries);
     return 'continue';
@@ -66,7 +75,7 @@ function dropRejected(
   rejected: TelemetryBatchResponse['rejected'] | null | undefined,
 ): number {
   for (const { index, errors } of rejected ?? []) {
-    const error = new TelemetryError(`rejected: ${JSON.stringify(errors)}`, 422);
+    const error = new TelemetryError(`rejected: ${toJson(errors)}`, 422);
     queue.drop(entries.slice(index, index + 1), 'rejected', error);
   }
   return rejected?.length ?? 0;

@@ -2,6 +2,7 @@
 // (which ingest reads as absent), lists capped, strings well formed. Knows nothing of queues or requests.
 
 import { uuidV7 } from './clock.js';
+import { attempt } from './guard.js';
 import type { components, PROMPT_TELEMETRY_EVENT_TYPES } from './schema.js';
 
 type Schemas = components['schemas'];
@@ -40,7 +41,9 @@ const text =
   };
 
 const texts: Rule = value =>
-  Array.isArray(value) ? value.slice(0, 64).map(item => text(128, true)(`${item}`)) : null;
+  Array.isArray(value)
+    ? value.slice(0, 64).flatMap(item => attempt(() => [text(128, true)(`${item}`)]) ?? [])
+    : null;
 
 // A stage of the host's own is no fault of the event.
 const STAGES: readonly unknown[] = ['genesis', 'exploration', 'synthesis', 'advocacy'];
@@ -48,13 +51,16 @@ const stage: Rule = value => (STAGES.includes(value) ? value : null);
 
 const promptId: Rule = value => (/^\.{0,2}$/.test(`${value}`) ? null : text(256)(value));
 
-// A rule for every field that is sent; what has none is left behind.
+// A rule for every field that is sent; what has none is left behind, and so is a value that cannot be read.
 const record =
   (rules: Record<string, Rule>): Rule =>
   value =>
     value
       ? Object.fromEntries(
-          Object.entries(rules).map(([name, rule]) => [name, rule((value as Record<string, unknown>)[name])]),
+          Object.entries(rules).map(([name, rule]) => [
+            name,
+            attempt(() => rule((value as Record<string, unknown>)[name])),
+          ]),
         )
       : undefined;
 
@@ -88,19 +94,15 @@ const EVENT: Record<string, Rule> = {
 
 /**
  * The event as it will be sent. Null when its promptId or sessionId can never be accepted (empty, too long, or a
- * dot segment), since cutting those would count it for another prompt, and when it cannot be read at all.
+ * dot segment), since cutting those would count it for another prompt, or cannot be read.
  */
 export function recordEvent(
   event: PromptTelemetryEvent,
   now: number,
   random: () => number,
 ): RecordedEvent | null {
-  try {
-    const recorded = record(EVENT)(event) as RecordedEvent;
-    recorded.id ??= uuidV7(now, random);
-    recorded.timestamp ||= now;
-    return recorded.promptId && recorded.sessionId ? recorded : null;
-  } catch {
-    return null;
-  }
+  const recorded = record(EVENT)(event ?? {}) as RecordedEvent;
+  recorded.id ??= uuidV7(now, random);
+  recorded.timestamp ||= now;
+  return recorded.promptId && recorded.sessionId ? recorded : null;
 }

@@ -1,6 +1,8 @@
 // The page's comings and goings, and the two ways of sending that outlive it: fetch with keepalive and beacons.
 // Browsers give both one quota of 64 KiB in flight, shared with the host, so the SDK keeps to a part of it.
 
+import { attempt } from './guard.js';
+
 /** Bytes in flight that all the page's queues together may have in keepalive requests. */
 const KEEPALIVE_BUDGET_BYTES = 48 * 1024;
 let keepaliveBytes = 0;
@@ -10,19 +12,20 @@ export type PageChange = 'visibilitychange' | 'pagehide' | 'online';
 
 /** Calls `listener` on each change until the returned function is called. Without a window it does nothing. */
 export function watchPage(listener: (change: PageChange) => void): () => void {
-  const end = new AbortController();
-  for (const change of ['visibilitychange', 'pagehide', 'online'] as const) {
-    globalThis.addEventListener?.(change, () => listener(change), { signal: end.signal });
-  }
-  return () => end.abort();
+  const changes = ['visibilitychange', 'pagehide', 'online'] as const;
+  const hear = ({ type }: Event) => listener(type as PageChange);
+  for (const change of changes) attempt(() => globalThis.addEventListener(change, hear));
+  return () => {
+    for (const change of changes) attempt(() => globalThis.removeEventListener(change, hear));
+  };
 }
 
 /** Whether nobody can see the page. */
-export const isHidden = (): boolean => globalThis.document?.visibilityState === 'hidden';
+export const isHidden = (): boolean => !!attempt(() => document.visibilityState === 'hidden');
 
 /** Whether the browser tells sites not to gather data on this person. */
 export const isOptedOut = (): boolean | undefined =>
-  (globalThis.navigator as { globalPrivacyControl?: boolean } | undefined)?.globalPrivacyControl;
+  attempt(() => (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl);
 
 /** Bytes that may still be sent with keepalive. */
 export const keepaliveRoom = (): number => KEEPALIVE_BUDGET_BYTES - keepaliveBytes;
@@ -42,7 +45,7 @@ export function sendBeacons<T>(
   let size = items.length;
   while (size && taken < items.length) {
     const chunk = items.slice(taken, taken + size);
-    if (globalThis.navigator?.sendBeacon?.(url, body(chunk))) taken += chunk.length;
+    if (attempt(() => navigator.sendBeacon(url, body(chunk)))) taken += chunk.length;
     else size >>= 1;
   }
   return taken;

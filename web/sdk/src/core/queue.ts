@@ -2,6 +2,7 @@
 // with, so that a retry, a beacon and a stored copy are the same bytes. Knows nothing of time, storage or requests.
 
 import type { PromptTelemetryEvent, RecordedEvent } from './event.js';
+import { toJson } from './guard.js';
 
 /** One event in the queue. */
 export interface Entry {
@@ -48,8 +49,9 @@ export interface Queue {
 
 /** Freezes an event as it is now; what the host does to its objects later changes nothing. */
 export function toEntry(event: RecordedEvent): Entry {
-  const json = JSON.stringify(event);
-  const bytes = new TextEncoder().encode(json).length;
+  const json = toJson(event);
+  // Counted without TextEncoder, which jsdom and some web views lack.
+  const bytes = encodeURIComponent(json).replace(/%../g, '.').length;
   const { id, eventType, timestamp } = event;
   return {
     id,

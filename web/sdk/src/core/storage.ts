@@ -1,6 +1,7 @@
 // Where unsent events survive a page: one localStorage key a queue, so that tabs never write over each other. A key
 // is touched while its queue lives; one untouched for 30 s is anybody's. Knows nothing of sending.
 
+import { attempt } from './guard.js';
 import { type Entry, toBody } from './queue.js';
 
 /** The part of the Storage interface that is used. */
@@ -32,14 +33,9 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
   const own = prefix + id;
   let written = false;
 
-  const attempt = <T>(action: (store: TelemetryStorage) => T): T | undefined => {
-    try {
-      // Reading `localStorage` itself throws where cookies are blocked, and so does using none.
-      return action((storage === undefined ? localStorage : storage) as TelemetryStorage);
-    } catch {
-      return undefined;
-    }
-  };
+  // Reading `localStorage` itself throws where cookies are blocked, and so does using a storage that is null.
+  const withStore = <T>(action: (store: TelemetryStorage) => T): T | undefined =>
+    attempt(() => action((storage === undefined ? localStorage : storage) as TelemetryStorage));
   const keys = (store: TelemetryStorage) =>
     Array.from({ length: store.length }, (_, index) => store.key(index) ?? '').filter(key =>
       key.startsWith(prefix),
@@ -47,20 +43,20 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
 
   return {
     save: (entries, now) =>
-      !!attempt(store => {
+      !!withStore(store => {
         if (entries.length) store.setItem(own, now + toBody(entries));
         else if (written) store.removeItem(own);
         written = entries.length > 0;
         return written;
       }),
     others: now =>
-      attempt(store =>
+      withStore(store =>
         keys(store)
           .filter(key => key !== own)
           .map(key => read(key, store.getItem(key) ?? '', now)),
       ) ?? [],
     remove: key =>
-      attempt(store => {
+      withStore(store => {
         for (const each of key ? [key] : keys(store)) store.removeItem(each);
       }),
   };
@@ -69,11 +65,7 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
 // A shelf holds the time it was last touched, then the queue as a request's body. What cannot be read is nobody's and
 // holds nothing, so that it is cleared away.
 function read(key: string, text: string, now: number): Leftover {
-  let events: unknown[] | null = [];
-  try {
-    const [at = ''] = text.split('{', 1);
-    if (Math.abs(now - +at) < ORPHAN_AFTER_MS) events = null;
-    else events = [...JSON.parse(text.slice(at.length)).events];
-  } catch {}
-  return { key, events };
+  const [at = ''] = text.split('{', 1);
+  if (Math.abs(now - +at) < ORPHAN_AFTER_MS) return { key, events: null };
+  return { key, events: attempt(() => [...JSON.parse(text.slice(at.length)).events]) ?? [] };
 }

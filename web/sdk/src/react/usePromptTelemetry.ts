@@ -1,7 +1,7 @@
 // The hook: hands what a component shows and what a person clicks to the shared client of its session. Holds no state
 // of its own, so that however many components use it, and however often React mounts them, there is one account.
 
-import { useEffect, useMemo } from 'react';
+import { useEffect, useInsertionEffect, useMemo } from 'react';
 import type { TelemetryOutcome } from '../core/event.js';
 import type { TelemetryCompletion } from '../session/completion.js';
 import type { ContextState, ScoredPrompt } from '../session/host.js';
@@ -14,7 +14,7 @@ import {
 
 /** The session, and what its client is made with when this is its first user. */
 export interface UsePromptTelemetryOptions extends TelemetryClientOptions {
-  /** False records nothing new; a click on a prompt whose impression was recorded still counts. True unless told. */
+  /** False means the same as denied consent: nothing is recorded or sent, and what waits is cleared. True by default. */
   enabled?: boolean | undefined;
 }
 
@@ -38,30 +38,26 @@ export interface UsePromptTelemetryReturn {
 export function usePromptTelemetry(options: UsePromptTelemetryOptions): UsePromptTelemetryReturn {
   const { sessionId, baseUrl, enabled = true, consent } = options;
 
+  // Before any other effect of this rendering, so that what a child's effect records is already under the new rule.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the other options serve only to make the client
+  useInsertionEffect(() => {
+    if (sessionId) getTelemetryClient(options).setConsent(consent, enabled);
+  }, [enabled, sessionId, baseUrl, consent]);
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: the other options serve only to make the client
   useEffect(() => {
-    if (!enabled || !sessionId) return;
-    const client = getTelemetryClient(options);
-    if (consent) client.setConsent(consent);
-    return client.retain();
-  }, [enabled, sessionId, baseUrl, consent]);
+    if (sessionId) return getTelemetryClient(options).retain();
+  }, [sessionId, baseUrl]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the other options serve only to make the client
   return useMemo(() => {
     const client = () =>
-      sessionId && typeof window !== 'undefined' ? getTelemetryClient(options) : undefined;
-    // `enabled` often flips while the host loads; a prompt that was shown while it held may be clicked afterwards.
-    const clientFor = (promptId: string) => {
-      const shared = client();
-      return enabled || shared?.knows(promptId) ? shared : undefined;
-    };
+      enabled && sessionId && typeof window !== 'undefined' ? getTelemetryClient(options) : undefined;
     return {
-      recordImpressions: (...given) => {
-        if (enabled) client()?.recordImpressions(...given);
-      },
-      recordSelection: promptId => clientFor(promptId)?.recordSelection(promptId),
-      recordCompletion: (promptId, outcome) => clientFor(promptId)?.recordCompletion(promptId, outcome),
-      beginCompletion: (promptId, how) => clientFor(promptId)?.beginCompletion(promptId, how) ?? INERT,
+      recordImpressions: (...given) => client()?.recordImpressions(...given),
+      recordSelection: (...given) => client()?.recordSelection(...given),
+      recordCompletion: (...given) => client()?.recordCompletion(...given),
+      beginCompletion: (...given) => client()?.beginCompletion(...given) ?? INERT,
     };
   }, [enabled, sessionId, baseUrl]);
 }

@@ -5,6 +5,7 @@ import {
   createTelemetryBatcher,
   type TelemetryBatcher,
   type TelemetryBatcherOptions,
+  type TelemetryConsent,
 } from '../core/batcher.js';
 import { systemClock } from '../core/clock.js';
 import type {
@@ -13,6 +14,7 @@ import type {
   RecordedEvent,
   TelemetryOutcome,
 } from '../core/event.js';
+import { guarded } from '../core/guard.js';
 import { type OpenCompletion, openCompletion, type TelemetryCompletion } from './completion.js';
 import { type ContextState, type ScoredPrompt, toContext, toScoring } from './host.js';
 
@@ -37,7 +39,12 @@ export interface CompletionOptions {
 }
 
 /** The shared client: its session's queue, and what it knows of the prompts. No method throws. */
-export interface TelemetryClient extends TelemetryBatcher {
+export interface TelemetryClient extends Omit<TelemetryBatcher, 'setConsent'> {
+  /**
+   * Changes consent, with effect at once. `enabled` is a second switch, the hook's: while it is false, consent counts
+   * as `denied`, whatever was said of it. What is left out stays as it was.
+   */
+  setConsent(consent?: TelemetryConsent, enabled?: boolean): void;
   /** Records each prompt of the visible list that was not yet recorded in this context. Give the whole list each time. */
   recordImpressions(
     prompts: readonly ScoredPrompt[],
@@ -50,8 +57,6 @@ export interface TelemetryClient extends TelemetryBatcher {
   recordCompletion(promptId: string, outcome: TelemetryOutcome): void;
   /** Starts a completion at the click; it records itself when the person acts next. One is open at a time. */
   beginCompletion(promptId: string, options?: CompletionOptions): TelemetryCompletion | undefined;
-  /** Whether an impression of the prompt is known. */
-  knows(promptId: string): boolean;
   /** Keeps the client. Call what it returns once, to let go: the last to do so flushes, and anyone may retain it again. */
   retain(): () => void;
 }
@@ -63,7 +68,7 @@ const clients = new Map<string, { client: TelemetryClient; batcher: TelemetryBat
 
 /** The client of this endpoint and session, made at the first call; options of later calls are not looked at. */
 export function getTelemetryClient(options: TelemetryClientOptions): TelemetryClient {
-  const key = JSON.stringify([options.baseUrl, options.sessionId]);
+  const key = `${options.baseUrl} ${options.sessionId}`;
   const known = clients.get(key);
   if (known) return known.client;
   for (const [each, { batcher, users }] of clients) {
@@ -85,7 +90,7 @@ export function getTelemetryClient(options: TelemetryClientOptions): TelemetryCl
 }
 
 function createClient(
-  { sessionId, clock = systemClock }: TelemetryClientOptions,
+  { sessionId, clock = systemClock, consent = 'granted' }: TelemetryClientOptions,
   batcher: TelemetryBatcher,
   retain: () => () => void,
 ): TelemetryClient {
@@ -93,17 +98,14 @@ function createClient(
   const shown = new Map<string, RecordedEvent>();
   const selected = new Map<string, RecordedEvent>();
   let current: OpenCompletion | undefined;
+  let enabled = true;
 
-  const record = (eventType: PromptTelemetryEventType, promptId: string, details: Details | undefined) =>
-    batcher.add({
-      eventType,
-      promptId,
-      sessionId,
-      // Not known is not the same as a context of zeros: then none is sent.
-      context: details?.context ?? null,
-      scoring: details?.scoring ?? null,
-      outcome: details?.outcome ?? null,
-    });
+  // Not known is not the same as a context of zeros: then none is sent.
+  const record = (
+    eventType: PromptTelemetryEventType,
+    promptId: string,
+    { context = null, scoring = null, outcome = null }: Details = {},
+  ) => batcher.add({ eventType, promptId, sessionId, context, scoring, outcome });
   const snapshotOf = (promptId: string) => selected.get(promptId) ?? shown.get(promptId);
   const complete = (promptId: string, outcome: TelemetryOutcome) =>
     record('completion', promptId, { ...snapshotOf(promptId), outcome });
@@ -115,26 +117,36 @@ function createClient(
   return {
     ...batcher,
     retain,
-    knows: promptId => shown.has(promptId),
+    setConsent: (next = consent, on = enabled) => {
+      consent = next;
+      enabled = on;
+      batcher.setConsent(on ? next : 'denied');
+      if (batcher.accepts()) return;
+      current?.end();
+      for (const known of [recorded, shown, selected]) known.clear();
+    },
     recordImpressions: guarded((prompts, state, { impressionKey } = {}) => {
       const context = toContext(state);
       const opportunity = impressionKey ?? [context.interactionCount, context.stage, context.lensId];
-      prompts.forEach((scored, index) => {
-        const promptId = scored.prompt.id;
-        const key = JSON.stringify([promptId, opportunity]);
-        if (recorded.has(key)) return;
-        const event = record('impression', promptId, { context, scoring: toScoring(scored, index) });
-        if (!event) return;
-        remember(recorded, key, event);
-        remember(shown, promptId, event);
-      });
+      // Each on its own: an item that cannot be read does not cost the others.
+      prompts.forEach(
+        guarded((scored, index) => {
+          const promptId = scored.prompt.id;
+          const key = `${promptId}\0${opportunity}`;
+          if (recorded.has(key)) return;
+          const event = record('impression', promptId, { context, scoring: toScoring(scored, index) });
+          if (!event) return;
+          remember(recorded, key, event);
+          remember(shown, promptId, event);
+        }),
+      );
     }),
     recordSelection: guarded(promptId => {
       endCurrent(promptId);
       const event = record('selection', promptId, shown.get(promptId));
       if (event) remember(selected, promptId, event);
     }),
-    recordCompletion: guarded((promptId, outcome) => void complete(promptId, outcome)),
+    recordCompletion: guarded(complete),
     beginCompletion: guarded((promptId, { entropy, timeoutMs = TEN_MINUTES_MS } = {}) => {
       if (!batcher.accepts()) return;
       endCurrent(promptId);
@@ -154,17 +166,6 @@ function createClient(
 }
 
 type Details = Pick<PromptTelemetryEvent, 'context' | 'scoring' | 'outcome'>;
-
-// Nothing that a host passes may throw back at it.
-const guarded =
-  <A extends unknown[], R>(action: (...given: A) => R) =>
-  (...given: A): R | undefined => {
-    try {
-      return action(...given);
-    } catch {
-      return undefined;
-    }
-  };
 
 // A map keeps its order of insertion, so the first key is the oldest.
 function remember(map: Map<string, RecordedEvent>, key: string, event: RecordedEvent) {

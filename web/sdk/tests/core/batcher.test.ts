@@ -365,6 +365,17 @@ describe('consent', () => {
     expect(ingest.stored.size).toBe(1);
   });
 
+  it('withdrawn by Global Privacy Control clears what waits as well', async () => {
+    const batcher = create({ storage });
+    ingest.answer(() => problem(503));
+    batcher.add(selection());
+    await settled();
+    vi.stubGlobal('navigator', { globalPrivacyControl: true });
+    await vi.advanceTimersByTimeAsync(100_000);
+    vi.unstubAllGlobals();
+    expect([ingest.requests.length, vi.getTimerCount(), storage.map.size]).toEqual([1, 0, 0]);
+  });
+
   it('withdrawn drops what waits and clears the storage', async () => {
     const batcher = create({ storage });
     ingest.answer(() => problem(503));

@@ -1,9 +1,9 @@
 import { act, cleanup, fireEvent, render, renderHook } from '@testing-library/react';
-import { StrictMode, useEffect, useRef, useState, version } from 'react';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { StrictMode, useCallback, useEffect, useRef, useState, version } from 'react';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { getTelemetryClient, type ScoredPrompt, usePromptTelemetry } from '../../src/react/index.js';
 import { memoryStorage, scored, state } from '../samples.js';
-import { createStandIn } from '../stand-in.js';
+import { createStandIn, problem } from '../stand-in.js';
 
 let ingest = createStandIn();
 let storage = memoryStorage();
@@ -203,17 +203,80 @@ it('holds back until consent is granted, and records nothing when it is denied',
   expect(stored('selection')).toHaveLength(1);
 });
 
-it('takes a click on a prompt that was shown while it was enabled', async () => {
-  const { result, rerender } = renderHook(enabled => usePromptTelemetry({ ...options(), enabled }), {
-    initialProps: true,
+describe.each([
+  ['enabled: false', { enabled: false }],
+  ["consent: 'denied'", { consent: 'denied' as const }],
+])('%s after events were recorded', (_, withdrawn) => {
+  const using = (more: object = {}) =>
+    renderHook(given => usePromptTelemetry({ ...options(), ...given }), { initialProps: more });
+
+  it('stops everything at once, and clears what waits in memory and in storage', async () => {
+    ingest.answer(() => problem(503));
+    const { result, rerender } = using();
+    const { recordSelection } = result.current;
+    result.current.recordImpressions(prompts, state());
+    result.current.recordSelection('a');
+    const completion = result.current.beginCompletion('a');
+    await pass();
+    expect(storage.map.size).toBe(1);
+    storage.map.set('prompt-telemetry  lost tab', '1{"events":[]}');
+    const sent = ingest.requests.length;
+    rerender(withdrawn);
+    expect([storage.map.size, vi.getTimerCount()]).toEqual([0, 0]);
+    completion.responseDone();
+    completion.close();
+    recordSelection('a');
+    result.current.recordImpressions([scored('d')], state());
+    result.current.recordSelection('b');
+    result.current.recordCompletion('b', { dwellTimeMs: 1, entropyDelta: 0 });
+    result.current.beginCompletion('b').responseDone();
+    await pass(100_000);
+    window.dispatchEvent(new Event('pagehide'));
+    expect([ingest.requests.length, storage.map.size, vi.getTimerCount()]).toEqual([sent, 0, 0]);
+    expect(getTelemetryClient(options()).stats().queued).toBe(0);
   });
-  result.current.recordImpressions(prompts, state());
-  rerender(false);
+
+  it('is a fresh start when it is taken back: what is visible is recorded anew', async () => {
+    const { result, rerender } = using();
+    result.current.recordImpressions(prompts, state());
+    rerender(withdrawn);
+    rerender({ enabled: true, consent: 'granted' });
+    result.current.recordImpressions([scored('a')], state());
+    await pass();
+    expect(stored('impression').map(({ promptId }) => promptId)).toEqual(['a']);
+  });
+
+  it('clears what a former page left', async () => {
+    storage.map.set('prompt-telemetry  former', '1{"events":[]}');
+    storage.map.set('the host’s', 'kept');
+    using(withdrawn);
+    await pass();
+    expect([...storage.map.keys()]).toEqual(['the host’s']);
+    expect(ingest.requests).toHaveLength(0);
+  });
+});
+
+it('does not take `enabled` for a consent that was denied elsewhere', async () => {
+  getTelemetryClient(options()).setConsent('denied');
+  const { result } = renderHook(() => usePromptTelemetry({ ...options(), enabled: true }));
   result.current.recordSelection('a');
-  result.current.recordSelection('never shown');
-  result.current.recordImpressions([scored('d')], state());
   await pass();
-  expect(stored('selection').map(({ promptId }) => promptId)).toEqual(['a']);
+  expect(ingest.requests).toHaveLength(0);
+});
+
+it('is under the new rule before the effects of a child', async () => {
+  function Child({ record }: { record: () => void }) {
+    useEffect(record, [record]);
+    return null;
+  }
+  function Parent({ enabled }: { enabled: boolean }) {
+    const { recordImpressions } = usePromptTelemetry({ ...options(), enabled });
+    const record = useCallback(() => recordImpressions(prompts, state()), [recordImpressions]);
+    return <Child record={record} />;
+  }
+  const { rerender } = render(<Parent enabled={false} />);
+  rerender(<Parent enabled />);
+  await pass();
   expect(stored('impression')).toHaveLength(3);
 });
 
