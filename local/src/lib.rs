@@ -6,6 +6,7 @@
 pub mod command;
 pub mod console;
 pub mod error;
+mod fetched;
 pub mod footprint;
 pub mod interrupt;
 pub mod place;

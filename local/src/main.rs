@@ -28,7 +28,7 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Up(broker) => demo::serve(&broker, false).await,
         Command::Demo { once: false, broker } => demo::serve(&broker, true).await,
         Command::Demo { once: true, broker } => demo::once(&broker).await,
-        Command::Test { ci, threads, arguments } => test_run::run(&arguments, ci, threads).await,
+        Command::Test(arguments) => test_run::run(&arguments).await,
         Command::With { broker, command } => demo::with(&broker, &command).await,
         Command::Chaos(arguments) => chaos::command(&arguments).await,
         Command::Overload(arguments) => overload::command(&arguments).await,

@@ -1,10 +1,11 @@
-//! A PostgreSQL cluster of our own, run by the system's binaries on a free loopback port.
+//! A PostgreSQL cluster of our own, run on a free loopback port by the system's binaries or by those of another major.
 //!
 //! TCP only, every login with a password. As root an unprivileged user runs it. It can be stopped, killed and
 //! started again on the same data and port. Knows nothing of tables; the roles are those of [`logins`].
 
 mod encryption;
 mod installation;
+mod release;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -25,6 +26,8 @@ use crate::port;
 use crate::postgres::installation::Installation;
 use crate::process::{Process, Program};
 
+pub use crate::postgres::release::MAJORS;
+
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
@@ -33,6 +36,8 @@ const STOP_GRACE: Duration = Duration::from_secs(20);
 pub struct Options {
     /// The name of its log.
     pub name: String,
+    /// The major version, one of [`MAJORS`], which is fetched once; the system's when absent.
+    pub major: Option<u32>,
     /// Whether what is committed survives a power cut. Tests do without, for speed.
     pub durable: bool,
     /// How many clients may be connected at once.
@@ -50,6 +55,7 @@ impl Options {
     pub fn durable(name: &str) -> Options {
         Options {
             name: name.to_owned(),
+            major: None,
             durable: true,
             max_connections: 100,
             settings: Vec::new(),
@@ -76,6 +82,14 @@ pub struct Database {
     pub consumer_url: String,
     /// Ingest's, for the read routes.
     pub ingest_url: String,
+}
+
+/// One of the system's client programs, such as `pg_dump`, whose log has `name`.
+///
+/// # Errors
+/// When PostgreSQL is not installed.
+pub fn client(name: &str, binary: &str) -> Result<Program, Error> {
+    Installation::of_the_system()?.client(name, binary)
 }
 
 /// A PostgreSQL server with its data. Dropping it stops the server, and removes the data when it is temporary.
@@ -202,7 +216,10 @@ impl Cluster {
         folder: &Path,
         temporary: Option<Temporary>,
     ) -> Result<Cluster, Error> {
-        let installation = Installation::find()?;
+        let installation = match options.major {
+            Some(major) => Installation::of_major(major).await?,
+            None => Installation::of_the_system()?,
+        };
         if let Some(certificate) = &options.certificate {
             options.settings.extend(encryption::install(certificate, folder, &installation)?);
         }

@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use crate::command;
+use crate::config::TestArgs;
 use crate::console::say;
 use crate::embedded;
 use crate::error::Error;
@@ -12,16 +13,16 @@ use crate::place;
 use crate::postgres::{Cluster, Options};
 use crate::testing;
 
-/// Runs `cargo test` with `arguments`, `threads` tests at once, and answers with its exit code: on all packages unless they
-/// name some. The executables of the services are built already. With `ci`, a fallback is a failure.
+/// Runs `cargo test` and returns its exit code: on all packages unless the arguments name some. The executables of the
+/// services are built already.
 ///
 /// # Errors
 /// When the servers can't be started, or the person interrupts.
-pub async fn run(arguments: &[String], ci: bool, threads: u16) -> Result<ExitCode, Error> {
+pub async fn run(arguments: &TestArgs) -> Result<ExitCode, Error> {
     let mut interrupt = Interrupt::listen();
-    let servers = interrupt.or(Servers::start(ci)).await?;
+    let servers = interrupt.or(Servers::start(arguments)).await?;
     say(servers.description());
-    let code = cargo_test(arguments, threads, &servers, &mut interrupt).await;
+    let code = cargo_test(arguments, &servers, &mut interrupt).await;
     let description = servers.description();
     servers.stop().await;
     say(description);
@@ -40,13 +41,18 @@ enum Broker {
 }
 
 impl Servers {
-    async fn start(ci: bool) -> Result<Servers, Error> {
-        let options =
-            Options { password: Some(testing::PASSWORD.to_owned()), ..Options::fast("tests-postgres") };
+    async fn start(arguments: &TestArgs) -> Result<Servers, Error> {
+        let options = Options {
+            major: arguments.postgres,
+            password: Some(testing::PASSWORD.to_owned()),
+            // Some tests replicate one database into another.
+            settings: vec![("wal_level".to_owned(), "logical".to_owned())],
+            ..Options::fast("tests-postgres")
+        };
         let postgres = Cluster::temporary(options).await?;
         let broker = match Apache::start("tests-kafka", 1, Data::Temporary).await {
             Ok(apache) => Broker::Apache(apache),
-            Err(because @ Error::Libraries { .. }) if !ci => {
+            Err(because @ Error::Libraries { .. }) if !arguments.ci => {
                 Broker::Embedded { broker: embedded::Broker::start([], 1)?, because }
             }
             Err(error) => return Err(error),
@@ -94,20 +100,15 @@ impl Servers {
     }
 }
 
-async fn cargo_test(
-    arguments: &[String],
-    threads: u16,
-    servers: &Servers,
-    interrupt: &mut Interrupt,
-) -> Result<u8, Error> {
+async fn cargo_test(arguments: &TestArgs, servers: &Servers, interrupt: &mut Interrupt) -> Result<u8, Error> {
     let mut cargo = Command::new("cargo");
     // One failing test program must not hide another.
     cargo.args(["test", "--no-fail-fast"]);
-    if !names_packages(arguments) {
+    if !names_packages(&arguments.arguments) {
         cargo.arg("--workspace");
     }
-    cargo.args(arguments).current_dir(place::root()).envs(servers.environment());
-    cargo.env("RUST_TEST_THREADS", threads.to_string());
+    cargo.args(&arguments.arguments).current_dir(place::root()).envs(servers.environment());
+    cargo.env("RUST_TEST_THREADS", arguments.threads.to_string());
     command::run(cargo, interrupt).await
 }
 

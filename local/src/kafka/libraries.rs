@@ -1,11 +1,11 @@
 //! Apache Kafka's jars, resolved once by Maven from the pinned poms beside this crate.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::fetched;
 use crate::place;
 use crate::process::Program;
 
@@ -27,24 +27,17 @@ pub(super) async fn tools() -> Result<PathBuf, Error> {
     resolve("local/kafka/tools/pom.xml", &format!("kafka-tools-{TOOLS_VERSION}")).await
 }
 
-/// The folder has its final name only when it is complete.
 async fn resolve(pom: &str, name: &str) -> Result<PathBuf, Error> {
     let folder = place::local()?.join(name);
-    let _lock = lock().await?;
-    if folder.exists() {
-        return Ok(folder);
-    }
-    let unfinished = place::local()?.join(format!("{name}.unfinished"));
-    remove(&unfinished)?;
-    let maven = maven(pom, &unfinished)?;
-    if let Err(failure) = maven.run(DEADLINE).await {
-        return Err(match failure {
-            Error::Process { log, tail, .. } => Error::Libraries { log, tail },
-            other => other,
-        });
-    }
-    fs::rename(&unfinished, &folder).map_err(Error::file("move", &unfinished))?;
+    fetched::once(&folder, async |unfinished| ask_maven(pom, unfinished).await).await?;
     Ok(folder)
+}
+
+async fn ask_maven(pom: &str, folder: &Path) -> Result<(), Error> {
+    maven(pom, folder)?.run(DEADLINE).await.map_err(|failure| match failure {
+        Error::Process { log, tail, .. } => Error::Libraries { log, tail },
+        other => other,
+    })
 }
 
 fn maven(pom: &str, target: &Path) -> Result<Program, Error> {
@@ -54,24 +47,6 @@ fn maven(pom: &str, target: &Path) -> Result<Program, Error> {
     let arguments = ["--batch-mode", "--no-transfer-progress", "-DincludeScope=runtime", "-f"];
     let program = Program::new("maven", "mvn")?.with(arguments).with([pom.into_os_string(), output]);
     Ok(program.with(["dependency:copy-dependencies"]))
-}
-
-/// Several test programs may need the jars first, at the same time.
-async fn lock() -> Result<File, Error> {
-    let path = place::local()?.join("kafka-libs.lock");
-    let file = File::create(&path).map_err(Error::file("open", &path))?;
-    let locking = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
-    let locked = locking.await.expect("waiting for a lock does not panic");
-    locked.map_err(Error::file("lock", &path))
-}
-
-fn remove(folder: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The PostgreSQL that the system has: where its binaries are, which version, and who may run them.
+//! A PostgreSQL that is installed: where its binaries are, which version, and who may run them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,8 @@ use std::process::Command;
 use nix::unistd::{User, chown, geteuid};
 
 use crate::error::Error;
+use crate::postgres::release;
 use crate::process::Program;
-
-/// The oldest version whose SQL the migrations may use.
-const OLDEST: u32 = 15;
 
 /// An installed PostgreSQL.
 #[derive(Debug)]
@@ -23,22 +21,36 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// The newest one in Debian's places, otherwise the one in PATH.
-    pub(super) fn find() -> Result<Installation, Error> {
-        let binaries = in_debian_places().or_else(in_path).ok_or_else(missing)?;
+    /// The system's: the newest one in Debian's places, otherwise the one in PATH.
+    pub(super) fn of_the_system() -> Result<Installation, Error> {
+        Installation::at(in_debian_places().or_else(in_path).ok_or_else(missing)?)
+    }
+
+    /// The pinned one of `major`, fetched when it is not there yet.
+    pub(super) async fn of_major(major: u32) -> Result<Installation, Error> {
+        Installation::at(release::binaries(major).await?)
+    }
+
+    fn at(binaries: PathBuf) -> Result<Installation, Error> {
         let version = version(&binaries).ok_or_else(missing)?;
         let user = if geteuid().is_root() { Some(unprivileged()?) } else { None };
         let found = Installation { binaries, version, user };
-        if found.major() < OLDEST {
-            let what = format!("PostgreSQL {OLDEST} or newer (found {})", found.version);
+        let oldest = *release::MAJORS.start();
+        if found.major() < oldest {
+            let what = format!("PostgreSQL {oldest} or newer (found {})", found.version);
             return Err(Error::Missing { what, remedy: "install a newer one".to_owned() });
         }
         Ok(found)
     }
 
+    /// One of its client programs, such as `pg_dump`, to be run as whoever runs this.
+    pub(super) fn client(&self, name: &str, binary: &str) -> Result<Program, Error> {
+        Program::new(name, self.binaries.join(binary))
+    }
+
     /// One of its programs, to be run as the right user.
     pub(super) fn program(&self, name: &str, binary: &str) -> Result<Program, Error> {
-        let mut program = Program::new(name, self.binaries.join(binary))?;
+        let mut program = self.client(name, binary)?;
         program.user.clone_from(&self.user);
         Ok(program)
     }
