@@ -28,6 +28,18 @@ fn a_pod_has_more_time_to_stop_than_its_program_takes() {
     }
 }
 
+/// A Job that removes itself is made anew by whoever keeps the cluster as the repository says, again and again. One that
+/// stays cannot be changed, so it must be replaced.
+#[test]
+fn the_migration_stays_until_a_new_one_replaces_it() {
+    let job = read("migrate").remove(0);
+    assert!(job["spec"].get("ttlSecondsAfterFinished").is_none());
+    let annotations = &job["metadata"]["annotations"];
+    assert_eq!(annotations["argocd.argoproj.io/hook"], "PreSync");
+    assert_eq!(annotations["argocd.argoproj.io/hook-delete-policy"], "BeforeHookCreation");
+    assert_eq!(annotations["kustomize.toolkit.fluxcd.io/force"], "enabled");
+}
+
 #[test]
 fn no_manifest_holds_a_secret_or_chooses_the_namespace() {
     for file in ["settings", "ingest", "consumer", "migrate"] {
