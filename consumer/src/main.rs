@@ -6,6 +6,7 @@ use consumer::config::{Cli, Command, Config, MigrateArgs};
 use consumer::letters;
 use consumer::migrate::migrate;
 use consumer::server::Consumer;
+use service::shutdown::exit_on_signal;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -18,6 +19,7 @@ async fn main() -> anyhow::Result<()> {
             let reach = args.command.reach();
             reach.kafka.check()?;
             reach.log.init();
+            exit_on_signal();
             Ok(letters::run(&args, &mut std::io::stdout().lock()).await?)
         }
     }
@@ -36,6 +38,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn bring_up_to_date(args: MigrateArgs) -> anyhow::Result<()> {
     args.log.init();
+    exit_on_signal();
     let applied = migrate(&args.database_url()?).await?;
     tracing::info!(applied = ?applied.versions, before = applied.before, "the database has the newest schema");
     Ok(())

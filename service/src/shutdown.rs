@@ -46,3 +46,21 @@ pub fn signal() -> CancellationToken {
     });
     token
 }
+
+/// Ends the process at the first SIGTERM or SIGINT, with the code that a shell gives to that signal. For commands that
+/// have nothing to finish: without this, a process that is PID 1 of its container ignores both.
+///
+/// # Panics
+/// When the system refuses a signal handler, which it does not for these two, or outside a tokio runtime.
+pub fn exit_on_signal() {
+    let mut terminate = listen(SignalKind::terminate()).expect("SIGTERM can be handled");
+    let mut interrupt = listen(SignalKind::interrupt()).expect("SIGINT can be handled");
+    tokio::spawn(async move {
+        let (signal, code) = tokio::select! {
+            _ = terminate.recv() => ("SIGTERM", 143),
+            _ = interrupt.recv() => ("SIGINT", 130),
+        };
+        tracing::warn!(signal, "ended before it was done; the command can be run again");
+        std::process::exit(code);
+    });
+}

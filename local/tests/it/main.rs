@@ -10,3 +10,4 @@ mod postgres;
 mod processes;
 mod program;
 mod secrets;
+mod signals;

@@ -44,17 +44,17 @@ impl Program {
     }
 
     fn run(self, flag: &str, environment: &Environment) -> Output {
-        let path = self.path();
+        let path = executable(self.executable);
         let mut command = Command::new(&path);
         command.args(self.subcommand).arg(flag).env_clear().envs(environment);
         command.output().unwrap_or_else(|error| {
             panic!("{} cannot be run ({error}): run `cargo build --workspace --bins`", path.display())
         })
     }
+}
 
-    /// Beside the folder of the test's executable.
-    fn path(self) -> PathBuf {
-        let own = std::env::current_exe().unwrap();
-        own.ancestors().nth(2).unwrap().join(self.executable)
-    }
+/// Where the built executable `name` is: beside the folder of the test's own.
+pub(crate) fn executable(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().join(name)
 }
