@@ -17,9 +17,11 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 /// Where the applied migrations are written down; the name is sqlx's.
 const APPLIED_TABLE: &str = "_sqlx_migrations";
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// Everything lives in `public`, whatever the owner's login is set to. A lock is waited for, but not for
-/// ever: a statement that waits for its table makes every writer wait behind it.
-const SESSION: &str = "set search_path to public; set lock_timeout to '30s'";
+/// Everything lives in `public`, whatever the owner's login is set to. A wait for a lock ends after 30 s, because every
+/// writer waits behind it. It ends within a second when this program is gone; servers on some systems cannot look for
+/// that and refuse the setting.
+const SESSION: &str = "set search_path to public; set lock_timeout to '30s'; \
+    do $$ begin set client_connection_check_interval to '1s'; exception when others then null; end $$";
 
 /// What one run of [`migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -45,8 +45,29 @@ const RIGHTS: &str = "
     select held from rights order by held collate \"C\"";
 
 /// All there is; whatever else turns up is a leak.
-const GRANTED: [&str; 8] = [
-    "anon insert prompt_telemetry",
+const GRANTED: [&str; 29] = [
+    "anon insert prompt_telemetry.context_active_moments",
+    "anon insert prompt_telemetry.context_active_topics",
+    "anon insert prompt_telemetry.context_entropy",
+    "anon insert prompt_telemetry.context_interaction_count",
+    "anon insert prompt_telemetry.context_lens_id",
+    "anon insert prompt_telemetry.context_stage",
+    "anon insert prompt_telemetry.event_type",
+    "anon insert prompt_telemetry.id",
+    "anon insert prompt_telemetry.outcome_dwell_time_ms",
+    "anon insert prompt_telemetry.outcome_entropy_delta",
+    "anon insert prompt_telemetry.outcome_follow_up_prompt_id",
+    "anon insert prompt_telemetry.prompt_id",
+    "anon insert prompt_telemetry.scoring_base_weight",
+    "anon insert prompt_telemetry.scoring_final_score",
+    "anon insert prompt_telemetry.scoring_lens_weight",
+    "anon insert prompt_telemetry.scoring_moment_boost",
+    "anon insert prompt_telemetry.scoring_rank",
+    "anon insert prompt_telemetry.scoring_stage_match",
+    "anon insert prompt_telemetry.scoring_topic_weight",
+    "anon insert prompt_telemetry.session_id",
+    "anon insert prompt_telemetry.timestamp",
+    "anon select prompt_telemetry.id",
     "service_role select prompt_performance",
     "service_role select prompt_performance_by_slice",
     "service_role select prompt_telemetry",
@@ -104,7 +125,8 @@ async fn anon_may_insert_and_nothing_else() {
     let database = migrated().await;
     let mut superuser = administrator(&database).await;
     let refused = [
-        "select id from prompt_telemetry",
+        "select * from prompt_telemetry",
+        "select prompt_id from prompt_telemetry",
         "select * from prompt_performance",
         "select * from prompt_performance_by_slice",
         "select * from prompt_aggregate",
@@ -122,7 +144,7 @@ async fn anon_may_insert_and_nothing_else() {
         "select take_prompt_aggregate_shard()",
         "create table mine (id int)",
         "alter table prompt_telemetry disable trigger all",
-        "insert into prompt_telemetry (event_type, prompt_id, session_id) values ('skip', 'p', 's') returning id",
+        "insert into prompt_telemetry (event_type, prompt_id, session_id) values ('skip', 'p', 's') returning prompt_id",
     ];
     for role in ["anon", STRANGER] {
         for sql in refused {

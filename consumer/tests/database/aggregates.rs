@@ -130,6 +130,11 @@ async fn what_the_owner_changes_or_deletes_is_counted_anew() {
         "delete from prompt_telemetry where \"timestamp\" > '2020-01-10 00:00:00+00'",
         "delete from prompt_telemetry where prompt_id = 'p0'",
         "update prompt_telemetry set prompt_id = 'q', event_type = 'selection' where prompt_id = 'p1'",
+        "insert into prompt_telemetry (id, event_type, prompt_id, session_id) \
+         select id, 'selection', 'q', 's' from prompt_telemetry \
+         on conflict (id) do update set event_type = excluded.event_type, prompt_id = excluded.prompt_id",
+        "merge into prompt_telemetry using (select id as old from prompt_telemetry limit 7) as old on id = old \
+         when matched then delete",
         "truncate prompt_telemetry",
     ] {
         run(&mut owner, &format!("truncate prompt_telemetry; {rows}")).await.unwrap();
@@ -138,6 +143,54 @@ async fn what_the_owner_changes_or_deletes_is_counted_anew() {
         assert_eq!(differences(&mut owner).await, Vec::<String>::new(), "{change}");
     }
     assert_eq!(number(&mut owner, "select count(*) from prompt_performance").await, 0);
+}
+
+/// The counts are made wrong beforehand, so that counting anew would show.
+#[tokio::test]
+async fn a_statement_that_changes_no_row_counts_nothing_anew_and_keeps_no_writer_out() {
+    let database = migrated().await;
+    let mut owner = connect(&database.owner_url()).await;
+    let insert =
+        "insert into prompt_telemetry (event_type, prompt_id, session_id) values ('impression', 'p', 's')";
+    run(&mut owner, insert).await.unwrap();
+    run(&mut owner, "update prompt_total set impressions = 100").await.unwrap();
+    let locks = "select string_agg(mode, ' ' order by mode) from pg_locks \
+                 where relation = 'prompt_telemetry'::regclass and pid = pg_backend_pid()";
+    for (nothing, impressions) in [
+        ("delete from prompt_telemetry where \"timestamp\" < '2001-01-01'".to_owned(), 100),
+        ("update prompt_telemetry set prompt_id = 'q' where false".to_owned(), 100),
+        (format!("{insert} on conflict (id) do update set prompt_id = 'q'"), 101),
+        (format!("with old as (delete from prompt_telemetry where false returning 1) {insert}"), 101),
+        (
+            "merge into prompt_telemetry using (select gen_random_uuid() as new) as new on id = new \
+          when matched then delete"
+                .to_owned(),
+            100,
+        ),
+    ] {
+        run(&mut owner, &format!("begin; {nothing}")).await.unwrap();
+        assert_eq!(column(&mut owner, locks).await, ["RowExclusiveLock"], "{nothing}");
+        let counted = number(&mut owner, "select impressions from prompt_performance").await;
+        assert_eq!(counted, impressions, "{nothing}");
+        run(&mut owner, "rollback").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn counts_that_are_loaded_or_inserted_by_hand_are_left_out() {
+    let database = migrated().await;
+    let mut owner = connect(&database.owner_url()).await;
+    run(
+        &mut owner,
+        "insert into prompt_aggregate (prompt_id, shard, impressions, selections, completions, entropy_delta_count, \
+         entropy_delta_micros, dwell_time_count, dwell_time_ms, last_surfaced) values ('p', 3, 1, 1, 1, 1, 1, 1, 1, now())",
+    )
+    .await
+    .unwrap();
+    let mut sink = owner.copy_in_raw("copy prompt_total from stdin").await.unwrap();
+    sink.send("p\t3\t1\t1\t1\t1\t1\t1\t1\t2020-01-01\n".as_bytes()).await.unwrap();
+    sink.finish().await.unwrap();
+    assert_eq!(differences(&mut owner).await, Vec::<String>::new());
 }
 
 #[tokio::test]

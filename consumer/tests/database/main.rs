@@ -5,10 +5,12 @@
 
 mod access;
 mod aggregates;
+mod anonymous;
 mod checks;
 mod logins;
 mod migrations;
 mod oracle;
+mod replication;
 mod sequence;
 mod session;
 mod writers;

@@ -76,6 +76,46 @@ async fn the_files_run_by_hand_on_top_of_themselves_change_nothing() {
     assert_eq!(differences(&mut owner).await, Vec::<String>::new());
 }
 
+/// A writer locks the events first and then the counts. A migration that did it the other way round would deadlock.
+#[tokio::test]
+async fn a_migration_waits_for_a_writer_that_has_only_begun() {
+    let database = TestDatabase::create().await;
+    let mut owner = connect(&database.owner_url()).await;
+    for migration in MIGRATOR.iter() {
+        let sql = format!("begin; {}; commit", migration.sql.as_str());
+        if migration.version <= 4 {
+            run(&mut owner, &sql).await.unwrap();
+            continue;
+        }
+        let mut writer = connect(&database.owner_url()).await;
+        run(&mut writer, "begin; lock table prompt_telemetry in row exclusive mode").await.unwrap();
+        let migrating = tokio::spawn(async move {
+            let outcome = run(&mut owner, &sql).await;
+            (owner, outcome)
+        });
+        until_waiting(&database, "relation", 1).await;
+        let written = run(&mut writer, &format!("{INSERT}; commit")).await;
+        let migrated;
+        (owner, migrated) = migrating.await.unwrap();
+        assert!(written.is_ok() && migrated.is_ok(), "{}: {written:?}, {migrated:?}", migration.version);
+    }
+    assert_eq!(differences(&mut owner).await, Vec::<String>::new());
+}
+
+/// Somebody ends the program while it waits for a lock, behind which every writer waits.
+#[tokio::test]
+async fn a_migration_whose_program_is_gone_stops_waiting() {
+    let database = migrated().await;
+    let mut holder = connect(&database.owner_url()).await;
+    run(&mut holder, "begin; lock table _sqlx_migrations in access exclusive mode").await.unwrap();
+    let url = database.owner_url();
+    tokio::select! {
+        ended = migrate(&url) => panic!("it did not wait: {ended:?}"),
+        () = until_waiting(&database, "relation", 1) => {}
+    }
+    until_waiting(&database, "relation", 0).await;
+}
+
 #[tokio::test]
 async fn the_owner_is_no_superuser() {
     let database = migrated().await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything in this crate is a test, which fails by panicking")]
 
 mod apache;
+mod backup;
 mod compose;
 mod deploy;
 mod kubernetes;
