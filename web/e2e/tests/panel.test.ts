@@ -91,6 +91,7 @@ const ROW = {
 const ROWS = [
   ROW,
   { ...ROW, promptId: 'few', impressions: 2, selections: 1 },
+  { ...ROW, promptId: 'ti\u200bde' },
   { ...ROW, promptId: 'over', impressions: 10, selections: 12, selectionRate: 1.2 },
   {
     ...ROW,
@@ -152,7 +153,7 @@ describe.each(['light', 'dark'] as const)('axe in %s finds nothing in the state'
     await page.route(LIST, route => route.fulfill({ status: 503, json: PROBLEM }));
     await page.click('text=Refresh now');
     await page.waitForSelector('text=Refresh failed');
-    expect(await rows(page)).toHaveLength(4);
+    expect(await rows(page)).toHaveLength(ROWS.length);
     expect(await violations(page)).toEqual([]);
   });
 

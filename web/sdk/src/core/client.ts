@@ -56,6 +56,8 @@ export interface PerformanceQuery extends StatsFilter {
   /** A part of the prompt id, taken literally, upper and lower case alike. */
   search?: string | undefined;
   minImpressions?: number | undefined;
+  /** Only prompts whose id comes after this one, in code point order; with `sort: 'promptId'` it pages over a list that moves. */
+  after?: string | undefined;
 }
 
 /** Any answer that is not a 2xx with a JSON body, and any request that got no answer. */

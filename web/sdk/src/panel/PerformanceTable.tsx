@@ -3,6 +3,7 @@
 import type { PromptTelemetryStats } from '../core/index.js';
 import { COLUMNS } from './columns.js';
 import { formatAgo, formatCount, formatDelta, formatDuration, NONE } from './format.js';
+import { legible } from './legible.js';
 import { RateCell } from './RateCell.js';
 import type { PerformanceView, SortField } from './view.js';
 import { wilsonInterval } from './wilson.js';
@@ -72,10 +73,12 @@ function Row({
   minSample: number;
 }) {
   const { promptId, impressions, lastSurfaced } = row;
+  const id = legible(promptId);
+  const odd = id !== promptId;
   return (
     <tr>
-      <th scope="row" title={promptId}>
-        {promptId}
+      <th scope="row" title={odd ? `${id}: may look like another id` : id} className={odd ? 'ptp-flag' : ''}>
+        {id}
       </th>
       <td>
         {formatCount(impressions)}

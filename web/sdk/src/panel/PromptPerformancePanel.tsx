@@ -20,7 +20,10 @@ import { changeView, isFiltered, type SortField, toQuery, withoutFilters } from 
 /** How the panel reads, and how it looks. Everything is optional. */
 export interface PromptPerformancePanelProps
   extends Pick<TelemetryRequestOptions, 'baseUrl' | 'headers' | 'fetch'> {
-  /** Reads in place of the built-in request, to put a query library of the host's under the panel. */
+  /**
+   * Reads in place of the built-in request, to put a query library of the host's under the panel. The read token is
+   * kept beyond a reload only with a `baseUrl`, which says whose token it is.
+   */
   fetcher?: PerformanceFetcher | undefined;
   /** The heading; "Prompt performance" unless told. */
   title?: string | undefined;
@@ -44,7 +47,7 @@ export function PromptPerformancePanel(props: PromptPerformancePanelProps) {
   const { colorScheme = 'light dark', refreshKey, nonce, baseUrl, headers, fetch } = props;
   const heading = useId();
   const [view, setView] = useView(urlPrefix);
-  const [token, setToken] = useToken();
+  const [token, setToken] = useToken(props.fetcher && !baseUrl ? undefined : serverOf(baseUrl));
   const change = (part: Partial<typeof view>) => setView(before => changeView(before, part));
 
   const fetcher: PerformanceFetcher =
@@ -134,4 +137,9 @@ export function PromptPerformancePanel(props: PromptPerformancePanelProps) {
       />
     </section>
   );
+}
+
+// The full address, so that the same relative one on two hosts, and two spellings of one server, are told apart or not.
+function serverOf(baseUrl = '/api/telemetry'): string {
+  return typeof location === 'undefined' ? baseUrl : new URL(baseUrl, location.href).href.replace(/\/$/, '');
 }

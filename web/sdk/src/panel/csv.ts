@@ -7,22 +7,30 @@ import { wilsonInterval } from './wilson.js';
 
 const PAGE = 500;
 /** Rows that one export holds at most. */
-export const MAX_EXPORT_ROWS = 10_000;
+export const MAX_EXPORT_ROWS = 100_000;
 
 const HEADER =
   'prompt_id,impressions,selections,completions,selection_rate,selection_rate_low,selection_rate_high,avg_entropy_delta,avg_dwell_time_ms,last_surfaced';
 
-/** Reads every row that the query matches, whatever page it asks for, up to {@link MAX_EXPORT_ROWS}. */
-export async function readAll(fetcher: PerformanceFetcher, query: PerformanceQuery, token: string) {
-  // Rows move between pages while they are read; by id each stands in the file once.
-  const rows = new Map<string, PromptTelemetryStats>();
-  for (let offset = 0; offset < MAX_EXPORT_ROWS; offset += PAGE) {
-    const signal = AbortSignal.timeout(30_000);
-    const { prompts } = await fetcher({ ...query, limit: PAGE, offset }, { signal, token });
-    for (const prompt of prompts) rows.set(prompt.promptId, prompt);
+/** Reads every row that the query matches, whatever page it asks for, by id, up to {@link MAX_EXPORT_ROWS}. */
+export async function readAll(
+  fetcher: PerformanceFetcher,
+  { offset: _, ...query }: PerformanceQuery,
+  token: string,
+) {
+  const rows: PromptTelemetryStats[] = [];
+  // Rows move between pages while they are read, but none moves past an id: each stands in the file once.
+  for (let after: string | undefined; rows.length < MAX_EXPORT_ROWS; ) {
+    const page = { ...query, limit: PAGE, sort: 'promptId', order: 'asc', after } as const;
+    const { prompts } = await fetcher(page, { signal: AbortSignal.timeout(30_000), token });
+    const last = prompts.at(-1)?.promptId;
+    if (last !== undefined && last === after)
+      throw new Error('the server does not page by `after`; update ingest');
+    rows.push(...prompts);
+    after = last;
     if (prompts.length < PAGE) break;
   }
-  return [...rows.values()];
+  return rows;
 }
 
 /** The text of the file: RFC 4180, with the mark that has Excel read it as UTF-8. */

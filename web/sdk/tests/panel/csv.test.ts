@@ -29,30 +29,51 @@ describe('the CSV file', () => {
 });
 
 describe('the export', () => {
-  it('reads every page of what the filters match, in the order shown', async () => {
-    const all = Array.from({ length: 1_203 }, (_, index) => row(`item-${index}`));
-    const { fetcher, queries } = fakeIngest(() => all);
-    const rows = await readAll(fetcher, { search: 'item', limit: 25, offset: 50 }, '');
+  const numbered = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => row(`item-${String(from + index).padStart(6, '0')}`));
+
+  it('reads every page of what the filters match, by id, whatever page and order are shown', async () => {
+    const all = numbered(0, 1_203);
+    const { fetcher, queries } = fakeIngest(() => [...all].reverse());
+    const rows = await readAll(fetcher, { search: 'item', limit: 25, offset: 50, sort: 'impressions' }, '');
     expect(rows).toEqual(all);
-    expect(queries.map(({ offset, limit, search }) => [offset, limit, search])).toEqual([
-      [0, 500, 'item'],
-      [500, 500, 'item'],
-      [1_000, 500, 'item'],
+    expect(queries.map(({ after, limit, search, sort }) => [after, limit, search, sort])).toEqual([
+      [undefined, 500, 'item', 'promptId'],
+      ['item-000499', 500, 'item', 'promptId'],
+      ['item-000999', 500, 'item', 'promptId'],
     ]);
+    expect(queries.every(({ offset }) => offset === undefined)).toBe(true);
   });
 
-  it('holds a row once that moved between two pages', async () => {
-    const page = (from: number) => Array.from({ length: 500 }, (_, index) => row(`item-${from + index}`));
-    const rows = await readAll(
-      async ({ offset = 0 }) => ({ prompts: offset < 500 ? page(0) : page(499).slice(0, 10), total: 509 }),
-      {},
-      '',
+  it('misses no row and holds none twice while others come, go and move', async () => {
+    let reads = 0;
+    const { fetcher } = fakeIngest(() => {
+      const stay = numbered(0, 1_400).map((each, index) => ({
+        ...each,
+        impressions: (index * 7919 * reads) % 997,
+      }));
+      const come = Array.from({ length: reads * 30 }, (_, index) => row(`item-000000-new-${index}`));
+      const gone = reads++;
+      return [...come, ...stay.slice(gone * 20)];
+    });
+    const ids = (await readAll(fetcher, {}, '')).map(({ promptId }) => promptId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { promptId } of numbered(500, 1_400)) expect(ids).toContain(promptId);
+  });
+
+  it('ends with a reason when the server does not know how to page by id', async () => {
+    const page = numbered(0, 500);
+    await expect(readAll(async () => ({ prompts: page, total: 900 }), {}, '')).rejects.toThrow(
+      'update ingest',
     );
-    expect(rows).toHaveLength(509);
   });
 
   it('ends at its greatest size', async () => {
-    const all = Array.from({ length: MAX_EXPORT_ROWS + 700 }, (_, index) => row(`item-${index}`));
-    expect(await readAll(fakeIngest(() => all).fetcher, {}, '')).toHaveLength(MAX_EXPORT_ROWS);
+    let from = 0;
+    const endless = async () => {
+      from += 500;
+      return { prompts: numbered(from - 500, from), total: 1_000_000 };
+    };
+    expect(await readAll(endless, {}, '')).toHaveLength(MAX_EXPORT_ROWS);
   });
 });

@@ -29,8 +29,11 @@ export function fakeIngest(answer: (query: PerformanceQuery, token: string) => P
   const fetcher: PerformanceFetcher = async (query, { token }) => {
     queries.push(query);
     const found = answer(query, token);
-    const { offset = 0, limit = 50 } = query;
-    return { prompts: found.slice(offset, offset + limit), total: found.length };
+    const { offset = 0, limit = 50, sort, after } = query;
+    const sorted =
+      sort === 'promptId' ? [...found].sort((a, b) => (a.promptId < b.promptId ? -1 : 1)) : found;
+    const left = after === undefined ? sorted : sorted.filter(({ promptId }) => promptId > after);
+    return { prompts: left.slice(offset, offset + limit), total: left.length };
   };
   return { queries, fetcher, last: () => queries.at(-1) };
 }

@@ -1,4 +1,4 @@
-import { fireEvent, render, screen, within } from '@testing-library/react';
+import { cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import { renderToString } from 'react-dom/server';
 import { describe, expect, it, vi } from 'vitest';
 import { PromptPerformancePanel } from '../../src/panel/index.js';
@@ -54,7 +54,7 @@ describe('the states', () => {
       if (token !== 'right') throw failure(401);
       return [row('a')];
     });
-    await show({ fetcher });
+    await show({ fetcher, baseUrl: 'https://one.test/t/' });
     const give = async (token: string) => {
       type('Read token', token);
       fireEvent.submit(screen.getByLabelText('Read token').closest('form') as HTMLFormElement);
@@ -67,11 +67,46 @@ describe('the states', () => {
     expect(queries).toHaveLength(2);
     await give('right');
     expect(screen.getByRole('rowheader', { name: 'a' })).toBeTruthy();
-    expect(sessionStorage.getItem('prompt-telemetry:read-token')).toBe('right');
+    cleanup();
+    await show({ fetcher, baseUrl: 'https://one.test/t' });
+    expect(screen.getByRole('rowheader', { name: 'a' })).toBeTruthy();
+  });
+
+  it('gives the token of one server to no other', async () => {
+    const seen: [string, string | null][] = [];
+    const fetch = vi.fn(async (url: string, init?: RequestInit) => {
+      const token = new Headers(init?.headers).get('authorization');
+      seen.push([new URL(url, location.href).host, token]);
+      return token ? Response.json({ prompts: [row('a')], total: 1 }) : new Response('{}', { status: 401 });
+    }) as never;
+    const at = (baseUrl?: string) => <PromptPerformancePanel fetch={fetch} baseUrl={baseUrl} />;
+    const { rerender } = await show({ fetch, baseUrl: 'https://one.test/t' });
+    type('Read token', 'secret of one');
+    fireEvent.submit(screen.getByLabelText('Read token').closest('form') as HTMLFormElement);
+    await pass(0);
+    for (const other of ['https://two.test/t', 'https://one.test/other', undefined]) {
+      rerender(at(other));
+      await pass(0);
+      expect(seen.at(-1)?.[1]).toBeNull();
+    }
+    rerender(at('https://one.test/t'));
+    await pass(0);
+    expect(seen.at(-1)).toEqual(['one.test', 'Bearer secret of one']);
+    cleanup();
+    const fetcher = vi.fn(async () => ({ prompts: [], total: 0 }));
+    await show({ fetcher });
+    expect(fetcher).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ token: '' }));
+  });
+
+  it('marks an id that may look like another', async () => {
+    const { fetcher } = fakeIngest(() => [row('tide'), row('ti\u200bde')]);
+    await show({ fetcher });
+    expect(screen.getByRole('rowheader', { name: 'tide' }).className).toBe('');
+    expect(screen.getByRole('rowheader', { name: 'ti‹U+200B›de' }).className).toBe('ptp-flag');
   });
 
   it('sends the token, the base URL and the host’s headers with its own request', async () => {
-    sessionStorage.setItem('prompt-telemetry:read-token', 'secret');
+    sessionStorage.setItem('prompt-telemetry:read-token https://ingest.test/t', 'secret');
     const fetch = vi.fn(async () => new Response(JSON.stringify({ prompts: [], total: 0 })));
     await show({ fetch, baseUrl: 'https://ingest.test/t', headers: { 'x-team': 'web' } });
     const [url, init] = fetch.mock.calls[0] as unknown as [string, RequestInit];
