@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const BUDGETS_KIB = { '.': 4.25, './react': 1.6, './panel': 8.5 };
+// The first budgets were 4 KiB for the core and 1.5 for the hook. What came on top, in bytes: clocks that are wrong or set
+// 150, telling ingest's answers from others' 120, once per session over reloads 170, ids of direct calls 70, prerendering
+// 45, no keepalive 45, hosts that lack or patch what is used 180. Each of these lost or doubled events or broke the page.
+const BUDGETS_KIB = { '.': 4.7, './react': 1.6, './panel': 8.5 };
 const root = new URL('../', import.meta.url);
 const core = fileURLToPath(new URL('dist/core/', root));
 

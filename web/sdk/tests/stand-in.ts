@@ -15,6 +15,8 @@ export interface Received {
 export interface Answer {
   status: number;
   body?: unknown;
+  /** Sent as it is, in place of `body`. */
+  text?: string;
   headers?: Record<string, string>;
 }
 
@@ -37,7 +39,15 @@ export const SILENCE = -1;
 
 export const problem = (status: number, more: object = {}): Answer => ({
   status,
+  headers: { 'content-type': 'application/problem+json' },
   body: { type: 'about:blank', title: `status ${status}`, detail: 'as told', status, code: 'test', ...more },
+});
+
+/** What others answer in ingest's place: an ingress, a firewall, a captive portal. */
+export const page = (status: number): Answer => ({
+  status,
+  headers: { 'content-type': 'text/html' },
+  text: '<!doctype html><title>Sign in</title>',
 });
 
 export function createStandIn(): StandIn {
@@ -51,6 +61,7 @@ export function createStandIn(): StandIn {
     if (other) return other;
     const stats = /\/prompt\/([^/]+)\/stats$/.exec(request.url);
     if (stats) return { status: 200, body: statsOf(decodeURIComponent(stats[1] ?? '')) };
+    if (request.method === 'GET') return problem(405, { code: 'method_not_allowed' });
     const { events } = JSON.parse(request.body) as { events: RecordedEvent[] };
     for (const event of events) if (!stored.has(event.id)) stored.set(event.id, event);
     return { status: 202, body: { count: events.length, status: 'accepted', rejected: [] } };
@@ -77,14 +88,14 @@ export function createStandIn(): StandIn {
         headers: { ...(headers as object) },
         body: String(body ?? ''),
       };
-      const { status, body: answer, headers: more } = handle(request);
+      const { status, body: answer, text, headers: more } = handle(request);
       if (status === NO_ANSWER) throw new TypeError('connection refused');
       if (status === SILENCE) {
         return new Promise((_, reject) => {
           init?.signal?.addEventListener('abort', () => reject(new DOMException('given up', 'AbortError')));
         });
       }
-      return new Response(answer === undefined ? null : JSON.stringify(answer), {
+      return new Response(text ?? (answer === undefined ? null : JSON.stringify(answer)), {
         status,
         headers: more ?? {},
       });
@@ -118,7 +129,7 @@ export async function listen(
   };
 }
 
-export function reply(response: ServerResponse, { status, body, headers }: Answer) {
+export function reply(response: ServerResponse, { status, body, text, headers }: Answer) {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(body === undefined ? '' : JSON.stringify(body));
+  response.end(text ?? (body === undefined ? '' : JSON.stringify(body)));
 }

@@ -5,11 +5,18 @@ import { type RecordedEvent, recordEvent } from './event.js';
 import { type Queue, toEntry } from './queue.js';
 import type { Shelf } from './storage.js';
 
-/** Moves an orphan's events into an empty queue, saving it before the key is removed. True when other keys remain. */
+// Two pages have only the wall clock in common. If it shows more than a year between them, it was set meanwhile.
+const LONGEST_AGE_MS = 366 * 86_400_000;
+
+/**
+ * Moves an orphan's events into an empty queue, saving it before the key is removed. True when other keys remain. `now`
+ * is the wall clock, `steadyNow` the queue's own.
+ */
 export function adoptOrphans(
   shelf: Shelf,
   queue: Queue,
   now: number,
+  steadyNow: number,
   random: () => number,
   save: () => void,
 ): boolean {
@@ -22,7 +29,9 @@ export function adoptOrphans(
     }
     for (const event of events) {
       const recorded = recordEvent(event as RecordedEvent, now, random);
-      if (recorded) queue.push(toEntry(recorded));
+      if (!recorded) continue;
+      const age = now - (recorded.timestamp ?? now);
+      queue.push(toEntry(recorded, steadyNow - (age < LONGEST_AGE_MS ? age : 0)));
     }
     save();
     shelf.remove(key);

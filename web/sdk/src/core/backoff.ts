@@ -15,9 +15,13 @@ export function retryDelay(failures: number, retryAfter: number | null, random: 
   return (retryAfter ?? 0) + random * ceiling;
 }
 
-/** Reads a `Retry-After` header (seconds or an HTTP date) as milliseconds from `now`, 0 to one day; null if unreadable. */
+/**
+ * Reads a `Retry-After` header (seconds or an HTTP date) as milliseconds from `now`, 0 to one day. Null if it cannot be
+ * read, or is a date more than a day ahead: then this clock is wrong.
+ */
 export function parseRetryAfter(header: string | null, now: number): number | null {
   const seconds = Number(header || NaN);
-  const wait = Number.isNaN(seconds) ? Date.parse(header ?? '') - now : seconds * 1_000;
-  return Number.isNaN(wait) ? null : Math.min(LONGEST_WAIT_MS, Math.max(0, wait));
+  if (seconds >= 0) return Math.min(LONGEST_WAIT_MS, seconds * 1_000);
+  const wait = Date.parse(header ?? '') - now;
+  return wait <= LONGEST_WAIT_MS ? Math.max(0, wait) : null;
 }

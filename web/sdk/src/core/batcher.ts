@@ -4,10 +4,18 @@
 import { adoptOrphans } from './adoption.js';
 import { retryDelay } from './backoff.js';
 import { batchUrl, type TelemetryRequestOptions } from './client.js';
-import { systemClock, systemRandom } from './clock.js';
+import { steadyClock, systemClock, systemRandom } from './clock.js';
 import { deliver } from './delivery.js';
 import { type PromptTelemetryEvent, type RecordedEvent, recordEvent } from './event.js';
-import { isHidden, isOptedOut, keepaliveRoom, type PageChange, sendBeacons, watchPage } from './exit.js';
+import {
+  isHidden,
+  isOptedOut,
+  isPrerendered,
+  keepaliveRoom,
+  type PageChange,
+  sendBeacons,
+  watchPage,
+} from './exit.js';
 import { createQueue, type Entry, type TelemetryStats, toBody, toEntry } from './queue.js';
 import { openShelf, type TelemetryStorage } from './storage.js';
 
@@ -41,8 +49,11 @@ export interface TelemetryBatcherOptions extends Omit<TelemetryRequestOptions, '
 export interface TelemetryBatcher {
   /** Whether consent and privacy signals let events be recorded at all. */
   accepts(): boolean;
-  /** Takes an event, and sends it at once if it is a selection or a completion. Null when it was dropped. */
-  add(event: PromptTelemetryEvent): RecordedEvent | null;
+  /**
+   * Takes an event, and sends it at once if it is a selection or a completion. Null when it was dropped, or when `once`
+   * was given before, on this page or (as far as the storage remembers) on another of the same endpoint.
+   */
+  add(event: PromptTelemetryEvent, once?: string): RecordedEvent | null;
   /** Listens to the page and takes over what a former page or a lost tab could not send; `add` does it too. */
   open(): void;
   /** Sends what waits. Resolves when nothing waits any more, or when a failure or the server asks for patience. */
@@ -71,7 +82,8 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   let limit = maxSize;
   let requests = 0;
   let failures = 0;
-  // Nothing goes before both of these, in Unix milliseconds: when events are due, and when a pause ends.
+  const steady = steadyClock(clock);
+  // Nothing goes before both of these, by the steady clock: when events are due, and when a pause ends.
   let dueAt = 0;
   let resumeAt = 0;
   let serverAsked = false;
@@ -81,7 +93,9 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   const idle: (() => void)[] = [];
 
   const accepts = () => consent !== 'denied' && !isOptedOut();
-  const mayRun = () => consent === 'granted' && accepts();
+  const mayListen = () => consent === 'granted' && accepts();
+  // Nobody may ever see a prerendered page: until then, nothing of it leaves the memory.
+  const mayRun = () => mayListen() && !isPrerendered();
   const save = () => mayRun() && shelf.save(queue.entries, clock.now());
 
   // The one place that decides what happens next: a request now, or a timer, or nothing.
@@ -90,13 +104,13 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     if (!accepts()) clear();
     if (requests) return;
     if (mayRun()) {
-      const now = clock.now();
+      const now = steady();
       queue.drop(
         queue.entries.filter(({ at }) => now - at > maxAgeMs),
         'expired',
       );
       const waiting = queue.entries;
-      const wait = Math.max(dueAt, resumeAt) - now;
+      const wait = Math.ceil(Math.max(dueAt, resumeAt) - now);
       if (waiting.length && wait <= 0) return void send(waiting.slice(0, limit), false);
       if (unwatch && (waiting.length || othersWait)) {
         timer = clock.setTimeout(wake, waiting.length ? Math.min(WAKE_MS, wait) : WAKE_MS);
@@ -113,7 +127,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     requests--;
     for (const entry of entries) entry.leaving = false;
     // What came in meanwhile need not wait for company any more.
-    dueAt = resumeAt = clock.now();
+    dueAt = resumeAt = steady();
     if (verdict instanceof Error) {
       serverAsked = verdict.retryAfter !== null;
       resumeAt += retryDelay(++failures, verdict.retryAfter, random());
@@ -127,7 +141,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   }
 
   function wake() {
-    othersWait = adoptOrphans(shelf, queue, clock.now(), random, save);
+    othersWait = mayRun() && adoptOrphans(shelf, queue, clock.now(), steady(), random, save);
     run();
     // A touch, so that nobody takes over what is still in hand.
     if (!requests) save();
@@ -136,15 +150,18 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   function leave() {
     const waiting = queue.entries.filter(entry => !entry.leaving);
     const kept = save();
-    if (!waiting.length || !mayRun() || (kept && serverAsked && clock.now() < resumeAt)) return;
+    if (!waiting.length || !mayRun() || (kept && serverAsked && steady() < resumeAt)) return;
     let room = keepaliveRoom();
     const fitting = waiting.filter(({ bytes }) => {
       room -= bytes;
       return room >= 0;
     });
     const beacons = sendBeacons(batchUrl(options), waiting.slice(fitting.length), toBody);
-    for (const entry of waiting.slice(0, fitting.length + beacons)) entry.leaving = true;
+    const rest = waiting.slice(fitting.length + beacons);
+    for (const entry of waiting) entry.leaving = !rest.includes(entry);
     if (fitting.length) void send(fitting, true);
+    // Neither keepalive nor beacons: a page that is only hidden may still get it through.
+    else if (rest.length) void send(rest, false);
   }
 
   function changed(change: PageChange) {
@@ -155,8 +172,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   }
 
   function open() {
-    if (unwatch || !mayRun()) return run();
-    unwatch = watchPage(changed);
+    if (!unwatch && mayListen()) unwatch = watchPage(changed);
     wake();
   }
 
@@ -166,21 +182,23 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     open();
   }
 
-  function add(event: PromptTelemetryEvent): RecordedEvent | null {
-    const now = clock.now();
+  function add(event: PromptTelemetryEvent, once?: string): RecordedEvent | null {
+    const now = steady();
     if (!accepts()) {
       run();
       return queue.refuse(event, 'consent');
     }
-    const recorded = recordEvent(event, now, random);
+    if (once && !shelf.mark(once)) return null;
+    const recorded = recordEvent(event, clock.now(), random);
     if (!recorded) return queue.refuse(event, 'invalid', new TypeError('promptId or sessionId'));
     const first = !queue.entries.length;
-    const entry = toEntry(recorded);
+    const entry = toEntry(recorded, now);
     queue.push(entry);
     const atOnce = AT_ONCE.includes(recorded.eventType);
     if (first) dueAt = now + flushDelayMs;
     if (atOnce || queue.entries.filter(({ sending }) => !sending).length >= maxSize) dueAt = now;
-    open();
+    if (unwatch) run();
+    else open();
     if (atOnce && !entry.sending) save();
     return recorded;
   }

@@ -2,7 +2,7 @@
 // retries or React; the batcher decides what to do about a failure.
 
 import { parseRetryAfter } from './backoff.js';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock, systemRandom, uuidV7 } from './clock.js';
 import type { PromptTelemetryEvent } from './event.js';
 import { attempt, toJson } from './guard.js';
 import type { components } from './schema.js';
@@ -60,15 +60,15 @@ export interface PerformanceQuery extends StatsFilter {
   after?: string | undefined;
 }
 
-/** Any answer that is not a 2xx with a JSON body, and any request that got no answer. */
+/** Any answer but ingest's own to a request that succeeded, and any request that got no answer. */
 export class TelemetryError extends Error {
   constructor(
     message: string,
     /** The HTTP status; 0 when there was no answer. */
     readonly status: number,
-    /** The server's problem document, if it sent one. */
+    /** Ingest's problem document; null when the answer is somebody else's, a proxy's or a captive portal's. */
     readonly problem: Problem | null = null,
-    /** Whether the same request may succeed later. */
+    /** Whether the same request may succeed later: always, unless ingest itself has refused it or it is too large. */
     readonly retryable = false,
     /** How long the server asked to wait, in milliseconds; null when it did not say. */
     readonly retryAfter: number | null = null,
@@ -82,17 +82,17 @@ export class TelemetryError extends Error {
 const SINGLE = '/prompt';
 const BATCH = '/prompt/batch';
 
-/** Sends one event. Resolves once the broker has acknowledged it. */
+/** Sends one event. Resolves once the broker has acknowledged it. Calling it again with the same object is a retry. */
 export const submitTelemetryEvent = async (
   event: PromptTelemetryEvent,
   options?: TelemetryRequestOptions,
-): Promise<TelemetrySubmitResponse> => request(SINGLE, options, toJson(event));
+): Promise<TelemetrySubmitResponse> => request(SINGLE, 'status', options, toJson(identified(event)));
 
-/** Sends 1 to 1,000 events. Resolves once the broker has acknowledged those that were accepted. */
+/** Sends 1 to 1,000 events. Resolves once the broker has acknowledged those accepted. The same objects are a retry. */
 export const submitTelemetryBatch = async (
   events: readonly PromptTelemetryEvent[],
   options?: TelemetryRequestOptions,
-): Promise<TelemetryBatchResponse> => sendBatch(toJson({ events }), options);
+): Promise<TelemetryBatchResponse> => sendBatch(toJson({ events: events.map(identified) }), options);
 
 /** The statistics of one prompt; zeros and nulls for one that ingest has never seen. */
 export const getPromptStats = async (
@@ -100,28 +100,40 @@ export const getPromptStats = async (
   wanted: StatsFilter = {},
   options?: TelemetryRequestOptions,
 ): Promise<PromptTelemetryStats> =>
-  request(`${SINGLE}/${encodeURIComponent(promptId)}/stats${query(wanted)}`, options);
+  request(`${SINGLE}/${encodeURIComponent(promptId)}/stats${query(wanted)}`, 'promptId', options);
 
 /** One page of all prompts' statistics, sorted and filtered by the server. */
 export const listPromptPerformance = (
   { minImpressions: min_impressions, ...wanted }: PerformanceQuery = {},
   options?: TelemetryRequestOptions,
 ): Promise<TelemetryPerformanceResponse> =>
-  request(`/prompts/performance${query({ ...wanted, min_impressions })}`, options);
+  request(`/prompts/performance${query({ ...wanted, min_impressions })}`, 'prompts', options);
 
 /** Sends a batch that is already JSON. With `leaving` it outlives the page, and text/plain spares it the preflight. */
 export const sendBatch = (
   body: string,
   options?: TelemetryRequestOptions,
   leaving?: boolean,
-): Promise<TelemetryBatchResponse> => request(BATCH, options, body, leaving);
+): Promise<TelemetryBatchResponse> => request(BATCH, 'count', options, body, leaving);
 
 /** The batch route's full address for a request that can carry no header. */
 export const batchUrl = ({ baseUrl, writeKey: key }: TelemetryRequestOptions): string =>
   address(BATCH, baseUrl) + query({ key });
 
+const ids = new WeakMap<PromptTelemetryEvent, string>();
+
+// Ingest derives an id from an event with a time, the same at each retry; without a time it could not.
+function identified(event: PromptTelemetryEvent): PromptTelemetryEvent {
+  if (event.id || event.timestamp) return event;
+  const id = ids.get(event) ?? uuidV7(Date.now(), systemRandom);
+  ids.set(event, id);
+  return { ...event, id };
+}
+
 async function request<T>(
   path: string,
+  /** The field by which an answer is known as ingest's own. */
+  proof: string,
   options: TelemetryRequestOptions = {},
   body: string | null = null,
   keepalive = false,
@@ -143,17 +155,23 @@ async function request<T>(
   } catch (cause) {
     throw new TelemetryError(`${path}: no answer; check network and CORS`, 0, null, true, null, { cause });
   }
-  // A host's own fetch may answer anything, nothing included; and a 2xx without JSON is not ingest's (a captive
-  // portal, say). Either way the events are not yet safe.
-  const { ok, status = 0 } = response ?? {};
-  const answer = await new Promise<T & Problem>(resolve => resolve(response.json())).catch(() => null);
-  if (ok && answer) return answer;
+  // A host's own fetch may answer anything, nothing included.
+  const { ok, status = 0, redirected } = response ?? {};
+  const header = (name: string) => attempt(() => response.headers.get(name)) ?? '';
+  const answer = Object(await new Promise(resolve => resolve(response.json())).catch(() => null));
+  // Anybody else's 2xx (a captive portal's, say) does not mean that the events are safe.
+  if (ok && (answer.rejected || proof in answer)) return answer;
+  // Nor is anybody else's refusal a verdict; nor ingest's own, where a redirect may have turned a POST into a GET.
+  const judged =
+    answer.code &&
+    /^application\/problem\+json/.test(header('content-type')) &&
+    (!redirected || status === 422);
   throw new TelemetryError(
-    `${path}: ${status} ${answer?.detail ?? 'check baseUrl'}`,
+    `${path}: ${status} ${answer.detail ?? 'check baseUrl'}`,
     status,
-    answer,
-    ok || !status || status === 408 || status === 429 || status >= 500,
-    parseRetryAfter(attempt(() => response.headers.get('retry-after')) ?? null, clock.now()),
+    judged ? answer : null,
+    status !== 413 && (!judged || status === 408 || status === 429 || status >= 500),
+    parseRetryAfter(header('retry-after'), Date.parse(header('date')) || clock.now()),
   );
 }
 

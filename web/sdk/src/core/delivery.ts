@@ -13,7 +13,7 @@ import { attempt, toJson } from './guard.js';
 import { type Entry, type Queue, toBody, weigh } from './queue.js';
 
 /** What the batcher has to do next: go on, send smaller batches, or wait because of the error. */
-export type Verdict = 'continue' | 'halve' | TelemetryError;
+export type Verdict = 'halve' | TelemetryError | undefined;
 
 // Twice ingest's own deadline: an answer that has not come by then will not come.
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -45,7 +45,7 @@ export async function deliver(
     const answer = await Promise.race([request, timeout]);
     dropRejected(entries, queue, answer.rejected);
     queue.settle(entries);
-    return 'continue';
+    return undefined;
   } catch (error) {
     return judge(entries, queue, error as TelemetryError);
   } finally {
@@ -56,16 +56,16 @@ export async function deliver(
 
 function judge(entries: readonly Entry[], queue: Queue, error: TelemetryError): Verdict {
   const { status, retryable, problem } = error;
-  // A body that ingest cannot read (400) is narrowed down like one too large, to the one event that spoils it.
-  if ((status === 413 || status === 400) && entries.length > 1) return 'halve';
   if (retryable) {
     queue.putBack(entries);
     return error;
   }
+  // A body that ingest cannot read (400) is narrowed down like one too large, to the one event that spoils it.
+  if ((status === 413 || status === 400) && entries.length > 1) return 'halve';
   if (!dropRejected(entries, queue, problem?.rejected)) {
     queue.drop(entries, status === 413 ? 'too_large' : 'rejected', error);
   }
-  return 'continue';
+  return undefined;
 }
 
 // Returns how many there were. Servers of an older kind send no list.

@@ -17,8 +17,11 @@ export type TelemetryContext = Schemas['TelemetryContext'];
 export type TelemetryScoringDetails = Schemas['TelemetryScoringDetails'];
 /** What came of the prompt: dwell time in ms, change of entropy (-1..1), the prompt selected next. */
 export type TelemetryOutcome = Schemas['TelemetryOutcome'];
-/** An event that has been recorded: normalised, and with the id that it keeps over every retry. */
-export type RecordedEvent = PromptTelemetryEvent & { id: string; timestamp: number };
+/**
+ * An event that has been recorded: normalised, and with the id that it keeps over every retry. Its `timestamp` is in
+ * Unix milliseconds; null where this device's clock is plainly wrong, and then ingest puts the time it received it.
+ */
+export type RecordedEvent = PromptTelemetryEvent & { id: string; timestamp: number | null };
 
 type Rule = (value: unknown) => unknown;
 
@@ -51,6 +54,12 @@ const stage: Rule = value => (STAGES.includes(value) ? value : null);
 
 const promptId: Rule = value => (/^\.{0,2}$/.test(`${value}`) ? null : text(256)(value));
 
+// A clock that says it is before July 2017 was never set.
+const instant: Rule = value => {
+  const time = +new Date(value as string | number);
+  return time > 1.5e12 ? time : null;
+};
+
 // A rule for every field that is sent; what has none is left behind, and so is a value that cannot be read.
 const record =
   (rules: Record<string, Rule>): Rule =>
@@ -69,7 +78,7 @@ const EVENT: Record<string, Rule> = {
   eventType: text(36),
   promptId,
   sessionId: text(128),
-  timestamp: value => +new Date(value as string | number),
+  timestamp: instant,
   context: record({
     stage,
     lensId: text(128, true),
@@ -103,6 +112,6 @@ export function recordEvent(
 ): RecordedEvent | null {
   const recorded = record(EVENT)(event ?? {}) as RecordedEvent;
   recorded.id ??= uuidV7(now, random);
-  recorded.timestamp ||= now;
+  recorded.timestamp ??= instant(now) as number;
   return recorded.promptId && recorded.sessionId ? recorded : null;
 }

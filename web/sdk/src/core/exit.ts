@@ -6,29 +6,36 @@ import { attempt } from './guard.js';
 /** Bytes in flight that all the page's queues together may have in keepalive requests. */
 const KEEPALIVE_BUDGET_BYTES = 48 * 1024;
 let keepaliveBytes = 0;
+// Firefox before 133 and old web views cancel a request as the page goes.
+const hasKeepalive = attempt(() => 'keepalive' in Request.prototype);
 
-/** Shown or put away (`isHidden` tells which), left for good unless it comes back from the cache, or online again. */
-export type PageChange = 'visibilitychange' | 'pagehide' | 'online';
+/** Shown or hidden (see `isHidden`), left (unless it returns from the cache), online again, or no longer prerendered. */
+const CHANGES = ['visibilitychange', 'pagehide', 'online', 'prerenderingchange'] as const;
+export type PageChange = (typeof CHANGES)[number];
 
 /** Calls `listener` on each change until the returned function is called. Without a window it does nothing. */
 export function watchPage(listener: (change: PageChange) => void): () => void {
-  const changes = ['visibilitychange', 'pagehide', 'online'] as const;
   const hear = ({ type }: Event) => listener(type as PageChange);
-  for (const change of changes) attempt(() => globalThis.addEventListener(change, hear));
+  // In the capturing phase, since some events of the document do not bubble up to the window.
+  for (const change of CHANGES) attempt(() => globalThis.addEventListener(change, hear, true));
   return () => {
-    for (const change of changes) attempt(() => globalThis.removeEventListener(change, hear));
+    for (const change of CHANGES) attempt(() => globalThis.removeEventListener(change, hear, true));
   };
 }
 
 /** Whether nobody can see the page. */
 export const isHidden = (): boolean => !!attempt(() => document.visibilityState === 'hidden');
 
+/** Whether the browser renders the page ahead of a visit that may never come. */
+export const isPrerendered = (): boolean | undefined =>
+  attempt(() => (document as { prerendering?: boolean }).prerendering);
+
 /** Whether the browser tells sites not to gather data on this person. */
 export const isOptedOut = (): boolean | undefined =>
   attempt(() => (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl);
 
-/** Bytes that may still be sent with keepalive. */
-export const keepaliveRoom = (): number => KEEPALIVE_BUDGET_BYTES - keepaliveBytes;
+/** Bytes that may still be sent with keepalive; 0 in a browser that does not know it. */
+export const keepaliveRoom = (): number => (hasKeepalive ? KEEPALIVE_BUDGET_BYTES - keepaliveBytes : 0);
 
 /** Accounts for bytes that are now in flight with keepalive, or (negative) no longer. */
 export function countKeepalive(bytes: number): void {

@@ -8,7 +8,7 @@ import { toJson } from './guard.js';
 export interface Entry {
   readonly id: string;
   readonly impression: boolean;
-  /** When it was recorded, in Unix milliseconds. */
+  /** When it was recorded, by the queue's steady clock. */
   readonly at: number;
   readonly json: string;
   readonly bytes: number;
@@ -47,16 +47,16 @@ export interface Queue {
   stats(): TelemetryStats;
 }
 
-/** Freezes an event as it is now; what the host does to its objects later changes nothing. */
-export function toEntry(event: RecordedEvent): Entry {
+/** Freezes an event, recorded `at`, as it is now; what the host does to its objects later changes nothing. */
+export function toEntry(event: RecordedEvent, at: number): Entry {
   const json = toJson(event);
   // Counted without TextEncoder, which jsdom and some web views lack.
   const bytes = encodeURIComponent(json).replace(/%../g, '.').length;
-  const { id, eventType, timestamp } = event;
+  const { id, eventType } = event;
   return {
     id,
     impression: eventType === 'impression',
-    at: timestamp,
+    at,
     json,
     bytes,
     sending: 0,

@@ -1,7 +1,7 @@
 // The life of one completion: from the click on a prompt to the person's next action. Measures how long the page was
 // in view and how the entropy changed. Knows nothing of events or requests.
 
-import type { Clock } from '../core/clock.js';
+import { type Clock, ticks } from '../core/clock.js';
 import type { TelemetryOutcome } from '../core/event.js';
 import { isHidden, watchPage } from '../core/exit.js';
 
@@ -31,13 +31,13 @@ export function openCompletion(
   leave: () => void,
 ): OpenCompletion {
   let visibleMs = 0;
-  let visibleSince = isHidden() ? null : clock.now();
+  let visibleSince = isHidden() ? null : ticks(clock);
   let answered = false;
   let open = true;
   let entropyDelta: number | null = null;
 
   const pause = () => {
-    if (visibleSince !== null) visibleMs += Math.max(0, clock.now() - visibleSince);
+    if (visibleSince !== null) visibleMs += Math.max(0, ticks(clock) - visibleSince);
     visibleSince = null;
   };
   const end = (followUpPromptId: string | null = null) => {
@@ -46,7 +46,8 @@ export function openCompletion(
     unwatch();
     clock.clearTimeout(timer);
     pause();
-    if (answered) finish({ dwellTimeMs: visibleMs, entropyDelta, followUpPromptId });
+    // Timers stop while the device sleeps; the clock may go on.
+    if (answered) finish({ dwellTimeMs: Math.min(visibleMs, timeoutMs), entropyDelta, followUpPromptId });
   };
   const unwatch = watchPage(change => {
     if (change === 'pagehide') {
@@ -54,7 +55,7 @@ export function openCompletion(
       // The queue's own listener may have run before this one.
       leave();
     } else if (isHidden()) pause();
-    else visibleSince ??= clock.now();
+    else visibleSince ??= ticks(clock);
   });
   const timer = clock.setTimeout(() => end(), timeoutMs);
 

@@ -8,12 +8,7 @@ import {
   type TelemetryConsent,
 } from '../core/batcher.js';
 import { systemClock } from '../core/clock.js';
-import type {
-  PromptTelemetryEvent,
-  PromptTelemetryEventType,
-  RecordedEvent,
-  TelemetryOutcome,
-} from '../core/event.js';
+import type { PromptTelemetryEvent, PromptTelemetryEventType, TelemetryOutcome } from '../core/event.js';
 import { guarded } from '../core/guard.js';
 import { type OpenCompletion, openCompletion, type TelemetryCompletion } from './completion.js';
 import { type ContextState, type ScoredPrompt, toContext, toScoring } from './host.js';
@@ -62,7 +57,7 @@ export interface TelemetryClient extends Omit<TelemetryBatcher, 'setConsent'> {
 }
 
 const TEN_MINUTES_MS = 600_000;
-const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 10_000;
 const MAX_IDLE_CLIENTS = 16;
 const clients = new Map<string, { client: TelemetryClient; batcher: TelemetryBatcher; users: number }>();
 
@@ -94,9 +89,8 @@ function createClient(
   batcher: TelemetryBatcher,
   retain: () => () => void,
 ): TelemetryClient {
-  const recorded = new Map<string, RecordedEvent>();
-  const shown = new Map<string, RecordedEvent>();
-  const selected = new Map<string, RecordedEvent>();
+  const shown = new Map<string, Details>();
+  const selected = new Map<string, Details>();
   let current: OpenCompletion | undefined;
   let enabled = true;
 
@@ -105,7 +99,8 @@ function createClient(
     eventType: PromptTelemetryEventType,
     promptId: string,
     { context = null, scoring = null, outcome = null }: Details = {},
-  ) => batcher.add({ eventType, promptId, sessionId, context, scoring, outcome });
+    once?: string,
+  ) => batcher.add({ eventType, promptId, sessionId, context, scoring, outcome }, once);
   const snapshotOf = (promptId: string) => selected.get(promptId) ?? shown.get(promptId);
   const complete = (promptId: string, outcome: TelemetryOutcome) =>
     record('completion', promptId, { ...snapshotOf(promptId), outcome });
@@ -123,21 +118,21 @@ function createClient(
       batcher.setConsent(on ? next : 'denied');
       if (batcher.accepts()) return;
       current?.end();
-      for (const known of [recorded, shown, selected]) known.clear();
+      for (const known of [shown, selected]) known.clear();
     },
     recordImpressions: guarded((prompts, state, { impressionKey } = {}) => {
+      if (!batcher.accepts()) return;
       const context = toContext(state);
       const opportunity = impressionKey ?? [context.interactionCount, context.stage, context.lensId];
       // Each on its own: an item that cannot be read does not cost the others.
       prompts.forEach(
         guarded((scored, index) => {
           const promptId = scored.prompt.id;
-          const key = `${promptId}\0${opportunity}`;
-          if (recorded.has(key)) return;
-          const event = record('impression', promptId, { context, scoring: toScoring(scored, index) });
-          if (!event) return;
-          remember(recorded, key, event);
-          remember(shown, promptId, event);
+          const details = { context, scoring: toScoring(scored, index) };
+          const once = `${sessionId}\n${promptId}\n${opportunity}`;
+          // What was recorded before a reload is known again as it is shown now.
+          const known = record('impression', promptId, details, once) ?? shown.get(promptId);
+          remember(shown, promptId, known ?? details);
         }),
       );
     }),
@@ -168,7 +163,7 @@ function createClient(
 type Details = Pick<PromptTelemetryEvent, 'context' | 'scoring' | 'outcome'>;
 
 // A map keeps its order of insertion, so the first key is the oldest.
-function remember(map: Map<string, RecordedEvent>, key: string, event: RecordedEvent) {
-  map.set(key, event);
+function remember(map: Map<string, Details>, promptId: string, details: Details) {
+  map.set(promptId, details);
   if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value as string);
 }

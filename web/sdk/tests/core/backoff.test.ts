@@ -24,6 +24,10 @@ it('reads seconds, dates and nonsense', () => {
   expect(parseRetryAfter(null, now)).toBeNull();
 });
 
+it('does not trust a date more than a day ahead, since then this clock is wrong', () => {
+  expect(parseRetryAfter('Thu, 01 Jan 2026 00:01:00 GMT', Date.UTC(2001, 0, 1))).toBeNull();
+});
+
 it('caps the wait at a day, since a longer timer fires at once', () => {
   expect(parseRetryAfter('99999999999', 0)).toBe(86_400_000);
 });

@@ -30,6 +30,17 @@ it('stamps an event without a time, and reads milliseconds and dates', () => {
   expect(record(impression('p', { timestamp: Number.NaN }))?.timestamp).toBe(NOW);
 });
 
+it.each([-1, 0, Date.UTC(1980, 0, 6), Date.UTC(2001, 0, 1), Date.UTC(2015, 0, 1)])(
+  'leaves the time to ingest when this device’s clock (%i) was never set',
+  now => {
+    for (const event of [impression(), impression('p', { timestamp: now })]) {
+      const recorded = recordEvent(event, now, systemRandom);
+      expect(recorded?.timestamp).toBeNull();
+      expect(recorded?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+  },
+);
+
 describe('numbers', () => {
   it('are clamped to what ingest takes', () => {
     expect(withContext({ entropy: 1.2, interactionCount: -3 })).toMatchObject({

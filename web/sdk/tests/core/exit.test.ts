@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   createTelemetryBatcher,
   type TelemetryBatcher,
@@ -8,6 +8,7 @@ import {
 import { impression, type MemoryStorage, memoryStorage, selection } from '../samples.js';
 import { createStandIn, problem, SILENCE } from '../stand-in.js';
 
+let create = createTelemetryBatcher;
 let ingest = createStandIn();
 let storage: MemoryStorage;
 let inits: RequestInit[];
@@ -15,7 +16,7 @@ let batchers: TelemetryBatcher[];
 const beacon = vi.fn<(url: string, body: string) => boolean>();
 
 const open = (options: TelemetryBatcherOptions = {}) => {
-  const batcher = createTelemetryBatcher({
+  const batcher = create({
     storage,
     fetch: (input, init) => {
       inits.push(init ?? {});
@@ -51,8 +52,54 @@ afterEach(async () => {
   ingest.answer(() => undefined);
   await vi.advanceTimersByTimeAsync(20_000);
   for (const batcher of batchers) await batcher.close();
+  vi.unstubAllGlobals();
+  create = createTelemetryBatcher;
   vi.restoreAllMocks();
   vi.useRealTimers();
+});
+
+describe('in a browser without keepalive, which cancels requests as the page goes', () => {
+  beforeEach(async () => {
+    vi.stubGlobal('Request', class {});
+    vi.resetModules();
+    create = (await import('../../src/core/index.js')).createTelemetryBatcher;
+    ingest.answer(() => ({ status: SILENCE }));
+  });
+
+  const beaconed = () => beacon.mock.calls.flatMap(([, body]) => JSON.parse(body).events);
+
+  it.each(['with a storage', 'without one'])('everything leaves by beacon %s', kept => {
+    const batcher = open({ maxSize: 1_000, ...(kept === 'without one' && { storage: null }) });
+    for (let count = 0; count < 60; count++) batcher.add(kilobyte(`p${count}`));
+    batcher.add(selection());
+    hide();
+    leavePage();
+    expect(beaconed()).toHaveLength(61);
+    // The selection's own request was on its way; no other was made.
+    expect(ingest.requests).toHaveLength(1);
+  });
+
+  it.each([undefined, () => false])(
+    'an ordinary request is made when a beacon is not to be had (%s)',
+    none => {
+      Object.defineProperty(navigator, 'sendBeacon', { value: none, configurable: true });
+      open({ storage: null }).add(impression());
+      hide();
+      expect(ingest.batches().flat()).toHaveLength(1);
+    },
+  );
+
+  it('what a beacon carried is asked for again when the page comes back', async () => {
+    ingest.answer(() => undefined);
+    const batcher = open();
+    batcher.add(impression());
+    hide();
+    expect(ingest.requests).toHaveLength(0);
+    become('visible');
+    await settled();
+    expect(beaconed()[0]?.id).toBe(ingest.batches()[0]?.[0]?.id);
+    expect(batcher.stats()).toMatchObject({ queued: 0, sent: 1 });
+  });
 });
 
 it('sends what waits with keepalive as the page is hidden, in a form that needs no preflight', async () => {

@@ -7,7 +7,7 @@ import { impression, selection } from '../samples.js';
 const entry = (event = impression()): Entry => {
   const recorded = recordEvent(event, 0, systemRandom);
   if (!recorded) throw new Error('not an event');
-  return toEntry(recorded);
+  return toEntry(recorded, 0);
 };
 
 it('counts bytes, not characters', () => {

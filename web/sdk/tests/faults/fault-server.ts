@@ -1,9 +1,27 @@
 // A network between the SDK and ingest that fails in every way it can: requests lost before they arrive, refusals with
-// and without Retry-After, delays, and connections reset after ingest has accepted, so that the answer is lost.
+// and without Retry-After, delays, connections reset after ingest has accepted, so that the answer is lost, and others
+// who answer in ingest's place: redirects, pages with any status, a proxy that takes no large body.
 
-import { type Listening, listen } from '../stand-in.js';
+import type { ServerResponse } from 'node:http';
+import { type Listening, listen, page, type Received, reply } from '../stand-in.js';
 
-export type Fault = 'drop' | 'refuse' | 'reset' | 'delay' | 'none';
+// How often each happens, in parts of a hundred.
+const CHANCES = {
+  drop: 20,
+  refuse: 15,
+  reset: 10,
+  delay: 10,
+  redirect: 10,
+  stranger: 15,
+  proxy: 10,
+  none: 10,
+};
+
+export type Fault = keyof typeof CHANCES;
+
+// The largest body that the proxy takes: some twenty events.
+const PROXY_BYTES = 5_000;
+const STRANGERS = [200, 202, 400, 401, 403, 404, 405, 422, 502, 511];
 
 export interface FaultServer extends Listening {
   /** How many requests met which fault. */
@@ -15,13 +33,16 @@ export interface FaultServer extends Listening {
 /** Stands in front of `target`. The same seed gives the same sequence of faults. */
 export async function startFaultServer(target: string, seed: number): Promise<FaultServer> {
   const random = randomFrom(seed);
-  const met: Record<Fault, number> = { drop: 0, refuse: 0, reset: 0, delay: 0, none: 0 };
+  const met = Object.fromEntries(Object.keys(CHANCES).map(fault => [fault, 0])) as Record<Fault, number>;
   let healed = false;
 
   const server = await listen(async (request, response, incoming) => {
     const fault = healed ? 'none' : pick(random());
-    met[fault]++;
+    if (fault !== 'proxy' || request.body.length > PROXY_BYTES) met[fault]++;
     if (fault === 'drop') return void incoming.socket.destroy();
+    if (fault === 'redirect') return redirect(request, response, random());
+    if (fault === 'stranger') return reply(response, page(STRANGERS[met.stranger % STRANGERS.length] ?? 200));
+    if (fault === 'proxy' && request.body.length > PROXY_BYTES) return reply(response, page(413));
     if (fault === 'refuse') {
       const retryAfter: Record<string, string> = random() < 0.5 ? { 'retry-after': '1' } : {};
       response.writeHead(503, { 'content-type': 'application/problem+json', ...retryAfter });
@@ -33,10 +54,13 @@ export async function startFaultServer(target: string, seed: number): Promise<Fa
       headers: { 'content-type': String(request.headers['content-type'] ?? 'application/json') },
       body: request.body || null,
     });
-    const body = await answer.text();
+    const text = await answer.text();
     if (fault === 'reset') return void incoming.socket.destroy();
-    response.writeHead(answer.status, { 'content-type': 'application/json' });
-    response.end(body);
+    reply(response, {
+      status: answer.status,
+      headers: { 'content-type': answer.headers.get('content-type') ?? '' },
+      text,
+    });
   });
 
   return {
@@ -49,10 +73,16 @@ export async function startFaultServer(target: string, seed: number): Promise<Fa
 }
 
 function pick(chance: number): Fault {
-  if (chance < 0.3) return 'drop';
-  if (chance < 0.6) return 'refuse';
-  if (chance < 0.7) return 'reset';
-  return chance < 0.8 ? 'delay' : 'none';
+  const faults = Object.entries(CHANCES).flatMap(([fault, weight]) =>
+    Array<Fault>(weight).fill(fault as Fault),
+  );
+  return faults[Math.floor(chance * faults.length)] ?? 'none';
+}
+
+// A 301 or 302 has the next request come without the body, as a GET; a 308 has it come as it was.
+function redirect({ url }: Received, response: ServerResponse, chance: number) {
+  const status = chance < 0.4 ? 301 : chance < 0.8 ? 302 : 308;
+  return reply(response, { status, headers: { location: url }, text: '<h1>Moved</h1>' });
 }
 
 /** Mulberry32: small, even, and the same everywhere. */

@@ -218,7 +218,8 @@ describe.each([
     result.current.recordSelection('a');
     const completion = result.current.beginCompletion('a');
     await pass();
-    expect(storage.map.size).toBe(1);
+    // The queue, and which impressions were recorded.
+    expect(storage.map.size).toBe(2);
     storage.map.set('prompt-telemetry  lost tab', '1{"events":[]}');
     const sent = ingest.requests.length;
     rerender(withdrawn);
