@@ -45,6 +45,8 @@ pub enum FaultCode {
     NotAllowed,
     /// Not a UUID.
     InvalidId,
+    /// The nil or the max UUID, which clients send that cannot make ids.
+    NilId,
     /// Neither Unix milliseconds nor RFC 3339.
     InvalidTimestamp,
     /// The string holds U+0000, which Postgres text cannot store.
@@ -66,6 +68,7 @@ impl FaultCode {
             Self::NotWhole => "not_whole",
             Self::NotAllowed => "not_allowed",
             Self::InvalidId => "invalid_id",
+            Self::NilId => "nil_id",
             Self::InvalidTimestamp => "invalid_timestamp",
             Self::NullCharacter => "null_character",
         }

@@ -53,6 +53,18 @@ impl Judge {
         }
     }
 
+    /// An id as a client sends it: any UUID except nil and max. A client that cannot make ids sends one of these two with
+    /// every event, and all of its events but the first would be dropped as duplicates.
+    pub(crate) fn sent_id(&mut self, field: Field<Text<'_>>) -> Option<Uuid> {
+        let id = self.id(field)?;
+        if id.is_nil() || id.is_max() {
+            let message =
+                "the nil and the max UUID identify no event; send an id of its own with each event, or none";
+            return self.fault("id", FaultCode::NilId, message);
+        }
+        Some(id)
+    }
+
     /// A time as sent, in Unix milliseconds; only the lower bound is judged.
     pub(crate) fn timestamp(&mut self, field: Field<RawTimestamp<'_>>) -> Option<i64> {
         let path = "timestamp";

@@ -142,6 +142,36 @@ fn a_key_that_stands_twice_is_a_fault_even_when_one_of_them_is_null() {
     }
 }
 
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+const MAX: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+#[test]
+fn the_nil_and_the_max_uuid_identify_no_event() {
+    for id in [NIL, MAX, &MAX.to_uppercase()] {
+        let mut event = minimal();
+        event["id"] = json!(id);
+        assert_eq!(faults(&event), [("id".to_owned(), FaultCode::NilId)]);
+    }
+    for neighbour in ["00000000-0000-0000-0000-000000000001", "ffffffff-ffff-ffff-ffff-fffffffffffe"] {
+        let mut event = minimal();
+        event["id"] = json!(neighbour);
+        assert!(judge(&event.to_string()).is_ok(), "{neighbour}");
+    }
+}
+
+#[test]
+fn a_record_of_an_earlier_release_with_such_an_id_is_still_an_event() {
+    for id in [NIL, MAX] {
+        let mut record = minimal();
+        record["id"] = json!(id);
+        record["timestamp"] = json!(NOW);
+        record["receivedAt"] = json!(NOW);
+        let value = record.to_string();
+        let event = decode(Some(SCHEMA_VERSION.as_bytes()), Some(value.as_bytes())).unwrap();
+        assert_eq!(event.id.to_string(), id);
+    }
+}
+
 #[test]
 fn what_is_no_object_is_a_fault_of_the_event_itself() {
     for text in ["null", "5", "[]", "\"x\"", "true"] {

@@ -14,8 +14,8 @@ use crate::vocabulary::{EventType, Stage};
 #[serde(rename_all = "camelCase")]
 #[schema(as = PromptTelemetryEvent)]
 pub struct SubmittedEvent {
-    /// What the event is: the first one stored under an id wins, later ones are duplicates. A UUID of any version;
-    /// make it when the event is recorded and keep it over retries.
+    /// What the event is: the first one stored under an id wins, later ones are duplicates. A UUID of any version, but
+    /// neither nil nor max; make it when the event is recorded and keep it over retries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
     /// What happened.

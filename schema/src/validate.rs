@@ -60,7 +60,7 @@ impl<'a> RawEvent<'a> {
         fresh_id: impl FnOnce() -> Uuid,
     ) -> Result<Accepted<'a>, Vec<Fault>> {
         let mut judge = Judge::default();
-        let id = judge.id(take(&mut self.id));
+        let id = judge.sent_id(take(&mut self.id));
         let timestamp = judge.timestamp(take(&mut self.timestamp));
         let content = self.content(&mut judge);
         let mut event = judge.verdict(content)?;
@@ -80,6 +80,9 @@ impl<'a> RawEvent<'a> {
     }
 
     /// Judges an event that was read from a record: id and both times must be there, and be storable.
+    ///
+    /// Unlike intake, this accepts the nil and the max UUID. Earlier releases answered `202` for them, so such records may
+    /// still be on the topic. The first one is stored and the others are its duplicates; none becomes a dead letter.
     pub(crate) fn validate_record(mut self) -> Result<Event<'a>, Vec<Fault>> {
         let mut judge = Judge::default();
         let id = judge.id(take(&mut self.id));

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use local::testing::bootstrap_servers;
 use schema::FaultCode::{
-    DuplicateField, Empty, InvalidId, InvalidTimestamp, NotAllowed, NotWhole, NullCharacter, OutOfRange,
-    Required, TooLong, TooMany, WrongType,
+    DuplicateField, Empty, InvalidId, InvalidTimestamp, NilId, NotAllowed, NotWhole, NullCharacter,
+    OutOfRange, Required, TooLong, TooMany, WrongType,
 };
 use schema::{BatchAccepted, EventAccepted, FaultCode};
 use serde_json::{Value, json};
@@ -119,7 +119,9 @@ fn cases() -> Vec<Case> {
     let own = vec![
         ("id", json!(id), None),
         ("id", json!(id.to_uppercase()), None),
-        ("id", json!("00000000-0000-0000-0000-000000000000"), None),
+        ("id", json!("00000000-0000-0000-0000-000000000000"), Some(NilId)),
+        ("id", json!("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"), Some(NilId)),
+        ("id", json!("00000000-0000-0000-0000-000000000001"), None),
         ("id", json!(id.replace('-', "")), Some(InvalidId)),
         ("id", json!(&id[1..]), Some(InvalidId)),
         ("id", json!(7), Some(WrongType)),

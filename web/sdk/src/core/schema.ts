@@ -113,7 +113,7 @@ export interface components {
          * @description The stable names of the rules. They are part of the API: clients match on them.
          * @enum {string}
          */
-        FaultCode: "required" | "wrong_type" | "duplicate_field" | "empty" | "too_long" | "too_many" | "out_of_range" | "not_whole" | "not_allowed" | "invalid_id" | "invalid_timestamp" | "null_character";
+        FaultCode: "required" | "wrong_type" | "duplicate_field" | "empty" | "too_long" | "too_many" | "out_of_range" | "not_whole" | "not_allowed" | "invalid_id" | "nil_id" | "invalid_timestamp" | "null_character";
         /** @description Why a request failed, as RFC 9457 puts it. */
         Problem: {
             /** @description Always `about:blank`: the code tells problems apart. */
@@ -138,8 +138,8 @@ export interface components {
         PromptTelemetryEvent: {
             /**
              * Format: uuid
-             * @description What the event is: the first one stored under an id wins, later ones are duplicates. A UUID of any version;
-             *     make it when the event is recorded and keep it over retries.
+             * @description What the event is: the first one stored under an id wins, later ones are duplicates. A UUID of any version, but
+             *     neither nil nor max; make it when the event is recorded and keep it over retries.
              */
             id?: string | null;
             /** @description What happened. */
