@@ -1,7 +1,6 @@
 //! The `consumer` executable: `consumer run` is the service, `consumer migrate` prepares its database, `consumer
 //! dead-letters` looks after what could not be stored.
 
-use clap::Parser;
 use consumer::config::{Cli, Command, Config, MigrateArgs};
 use consumer::letters;
 use consumer::migrate::migrate;
@@ -10,7 +9,7 @@ use service::shutdown::exit_on_signal;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+    match service::arguments::parse::<Cli>().command {
         Command::Run(config) if config.check_config => Ok(config.check()?),
         Command::Migrate(args) if args.check_config => Ok(args.database_url().map(drop)?),
         Command::Run(config) => run(config).await,

@@ -1,7 +1,6 @@
 //! The executable: parses the configuration, starts intake, stops it.
 
 use anyhow::Context;
-use clap::Parser;
 use ingest::config::Config;
 use ingest::server::Ingest;
 use mimalloc::MiMalloc;
@@ -11,7 +10,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+    let config = service::arguments::parse::<Config>();
     if config.check_config {
         let config = config.check()?;
         ingest::producer::check(&config.kafka, config.limits.request_deadline())?;

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use local::config::{Command, Config};
 use local::console::{complain, say};
 use local::error::Error;
@@ -13,7 +12,7 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Config::parse().command).await {
+    match run(service::arguments::parse::<Config>().command).await {
         Ok(code) => code,
         Err(Error::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {

@@ -4,8 +4,10 @@
 //! Postgres but the form of its URLs. It reads no environment but through the `clap` arguments that it declares.
 
 pub mod admin;
+pub mod arguments;
 pub mod database;
 pub mod kafka;
+pub mod listener;
 pub mod logging;
 pub mod metrics;
 pub mod secret;

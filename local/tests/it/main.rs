@@ -4,6 +4,7 @@
 
 mod apache;
 mod backup;
+mod checkout;
 mod compose;
 mod deploy;
 mod kubernetes;
@@ -12,3 +13,4 @@ mod processes;
 mod program;
 mod secrets;
 mod signals;
+mod variables;
