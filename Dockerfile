@@ -43,6 +43,7 @@ CMD ["run"]
 FROM runtime AS ingest
 COPY --from=build /out/ingest /usr/local/bin/ingest
 COPY --from=web /build/web/demo/dist /srv/web
-ENV INGEST_WEB_DIR=/srv/web
+# Every address, IPv4 and IPv6, on the port that a platform may replace. INGEST_LISTEN, where it is set, wins.
+ENV INGEST_WEB_DIR=/srv/web PORT=8080
 EXPOSE 8080 9101
 ENTRYPOINT ["ingest"]

@@ -16,7 +16,8 @@ use crate::error::ApiError;
 
 const BUCKETS: u64 = 1 << 16;
 
-/// The other end of the connection that a request came on: the client, or a proxy.
+/// The other end of the connection that a request came on: the client, or a proxy that speaks HTTP. Where a proxy has said
+/// whom it speaks for (the PROXY protocol), that address.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

@@ -3,12 +3,12 @@
 //! [`Config::check`] refuses at the start what cannot work, with the reason; what only Kafka's settings can tell is
 //! checked where the producer is made. Nothing else in this crate reads the environment.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
-use http::HeaderValue;
+use clap::builder::BoolishValueParser;
 use service::database;
 use service::kafka::KafkaArgs;
 use service::logging::LogArgs;
@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::access::Secret;
 pub use crate::config::limits::LimitArgs;
+use crate::origins::Origins;
 use crate::proxies::Proxies;
 
 mod limits;
@@ -27,9 +28,14 @@ mod limits;
 #[derive(Clone, Parser)]
 #[command(name = "ingest", version, next_help_heading = "Intake")]
 pub struct Config {
-    /// Where the public API listens.
-    #[arg(long, env = "INGEST_LISTEN", default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
-    pub listen: SocketAddr,
+    /// Where the public API listens; 127.0.0.1:8080 by default. `[::]:8080` is every address, IPv4 included.
+    #[arg(long, env = "INGEST_LISTEN", value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Port of the public API on every address, as platforms such as Cloud Run and Heroku set it. Ignored when
+    /// INGEST_LISTEN is set.
+    #[arg(long, env = "PORT", value_name = "PORT")]
+    pub port: Option<u16>,
 
     /// Where metrics and health are answered. Keep it off the public network.
     #[arg(long, env = "INGEST_ADMIN_LISTEN", default_value = "127.0.0.1:9101", value_name = "IP:PORT")]
@@ -74,17 +80,23 @@ pub struct Config {
     pub read_token_file: Option<InFile<Secret>>,
 
     /// Lets anybody who reaches the listener read the aggregates.
-    #[arg(long, env = "INGEST_OPEN_READS")]
+    #[arg(long, env = "INGEST_OPEN_READS", value_parser = BoolishValueParser::new())]
     pub open_reads: bool,
 
-    /// Origins whose pages may call the API, such as `https://app.example`, separated by commas; `*` for any.
-    #[arg(long, env = "INGEST_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN,…")]
-    pub cors_origins: Vec<String>,
+    /// Origins whose pages may call the API, such as `https://app.example`, separated by commas. `https://*.example.com`
+    /// is every host below that domain, at any depth; `*` is every origin.
+    #[arg(long, env = "INGEST_CORS_ORIGINS", value_name = "ORIGIN,…")]
+    pub cors_origins: Option<Origins>,
 
     /// Proxies that may say whom they speak for (X-Forwarded-For), as addresses or CIDR ranges, separated by commas. From
     /// anybody else that header counts for nothing. Only the rate limit looks at it.
     #[arg(long, env = "INGEST_TRUSTED_PROXIES", value_name = "CIDR,…")]
     pub trusted_proxies: Option<Proxies>,
+
+    /// Connections from INGEST_TRUSTED_PROXIES begin with a header of the PROXY protocol, version 1 or 2, that has the
+    /// client's address. From anybody else such a header is refused.
+    #[arg(long, env = "INGEST_PROXY_PROTOCOL", value_parser = BoolishValueParser::new())]
+    pub proxy_protocol: bool,
 
     /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
     #[arg(long)]
@@ -116,30 +128,33 @@ impl From<GivenTwice> for ConfigError {
 }
 
 impl Config {
+    /// Where the public API listens, whichever setting says so.
+    #[must_use]
+    pub fn public_address(&self) -> SocketAddr {
+        let on_port = self.port.map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+        self.listen.or(on_port).unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))
+    }
+
     /// Refuses settings that cannot work, and drops the empty ones, which compose files pass for "not set".
     ///
     /// # Errors
     /// The first such setting.
     pub fn check(mut self) -> Result<Self, ConfigError> {
         self.web_dir = self.web_dir.filter(|folder| !folder.as_os_str().is_empty());
-        self.cors_origins.retain(|origin| !origin.is_empty());
         self.merge_secrets()?;
 
-        if !self.listen.ip().is_loopback() && self.read_token.is_none() && !self.open_reads {
+        let address = self.public_address();
+        if !address.ip().is_loopback() && self.read_token.is_none() && !self.open_reads {
             return Err(ConfigError(format!(
-                "{} can be reached from other machines, and nothing guards the read routes: set \
-                 INGEST_READ_TOKEN, or pass --open-reads to let anybody read",
-                self.listen
+                "{address} can be reached from other machines, and nothing guards the read routes: set \
+                 INGEST_READ_TOKEN, or pass --open-reads to let anybody read"
             )));
         }
-        if let Some(origin) = self.cors_origins.iter().find(|origin| !is_origin(origin)) {
-            return Err(ConfigError(format!(
-                "{origin:?} is not an origin: expected SCHEME://HOST[:PORT] without a path, or * alone"
-            )));
-        }
-        if self.cors_origins.len() > 1 && self.cors_origins.iter().any(|origin| origin == "*") {
+        if self.proxy_protocol && self.trusted_proxies.as_ref().is_none_or(Proxies::is_empty) {
             return Err(ConfigError(
-                "* already allows every origin: name the others or *, not both".to_owned(),
+                "INGEST_PROXY_PROTOCOL is set, but no proxy is trusted to send its header: name the load \
+                 balancer's addresses in INGEST_TRUSTED_PROXIES"
+                    .to_owned(),
             ));
         }
         if let Some(folder) = self.web_dir.as_ref().filter(|folder| !folder.is_dir()) {
@@ -174,12 +189,6 @@ fn database_url(url: &str) -> Result<String, String> {
     Ok(url.to_owned())
 }
 
-fn is_origin(text: &str) -> bool {
-    let bare = |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']);
-    let shaped = text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && bare(rest));
-    text == "*" || (shaped && HeaderValue::from_str(text).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -196,7 +205,7 @@ mod tests {
     fn the_arguments_are_well_formed_and_the_defaults_work() {
         Config::command().debug_assert();
         let defaults = check(&[]).unwrap();
-        assert!(defaults.listen.ip().is_loopback() && defaults.admin_listen.ip().is_loopback());
+        assert!(defaults.public_address().ip().is_loopback() && defaults.admin_listen.ip().is_loopback());
     }
 
     #[test]
@@ -249,11 +258,39 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for wrong in ["app.example", "https://app.example/", "https://", "https://a.example,*"] {
+        for wrong in ["app.example", "https://app.example/", "https://", "https://a.example,*", "null"] {
             assert!(check(&["--cors-origins", wrong]).is_err(), "{wrong}");
         }
-        assert!(check(&["--cors-origins", "https://a.example,http://localhost:5173"]).is_ok());
-        assert!(check(&["--cors-origins", "*"]).is_ok());
+        for taken in ["https://a.example, http://localhost:5173", "https://*.example.com", "*", "", " , "] {
+            assert!(check(&["--cors-origins", taken]).is_ok(), "{taken}");
+        }
+    }
+
+    #[test]
+    fn a_platforms_port_is_open_to_all_unless_the_listener_is_set() {
+        assert!(check(&["--port=4000"]).err().unwrap().contains("[::]:4000 can be reached"));
+        let open = check(&["--port=4000", "--read-token=t"]).unwrap();
+        assert_eq!(open.public_address().to_string(), "[::]:4000");
+        let both = check(&["--port=4000", "--listen=127.0.0.1:5000"]).unwrap();
+        assert_eq!(both.public_address().to_string(), "127.0.0.1:5000");
+        assert_eq!(check(&[]).unwrap().public_address().to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn the_proxy_protocol_needs_a_proxy_that_is_trusted() {
+        for trusted in [&[] as &[&str], &["--trusted-proxies="]] {
+            let reason = check(&[trusted, &["--proxy-protocol"]].concat()).err().unwrap();
+            assert!(reason.contains("INGEST_TRUSTED_PROXIES"), "{reason}");
+        }
+        assert!(check(&["--proxy-protocol", "--trusted-proxies=10.0.0.0/8"]).is_ok());
+    }
+
+    #[test]
+    fn one_body_of_the_largest_size_must_fit_into_the_memory_for_bodies() {
+        let sizes = ["--max-body-bytes=1000", "--max-unpacked-bytes=9000"];
+        let reason = check(&[&sizes[..], &["--body-memory-bytes=9999"]].concat()).err().unwrap();
+        assert!(reason.contains("INGEST_BODY_MEMORY_BYTES") && reason.contains("10000"), "{reason}");
+        assert!(check(&[&sizes[..], &["--body-memory-bytes=10000"]].concat()).is_ok());
     }
 
     #[test]

@@ -125,6 +125,24 @@ pub enum ApiError {
     /// Too many requests are in flight.
     #[error("intake is at its capacity; try again")]
     Overloaded,
+    /// The memory for bodies is taken.
+    #[error("intake holds as many bytes of request bodies as it may; try again")]
+    BodyMemory,
+    /// Too many connections are open.
+    #[error("too many connections are open; try again")]
+    TooManyConnections,
+    /// The connection begins with a header of the PROXY protocol that is not expected from this peer.
+    #[error(
+        "the connection begins with a header of the PROXY protocol: set INGEST_PROXY_PROTOCOL and name the sender in \
+         INGEST_TRUSTED_PROXIES, or switch the protocol off at the load balancer"
+    )]
+    UnexpectedProxyHeader,
+    /// The connection lacks the header of the PROXY protocol that is expected from this peer, or it is broken.
+    #[error(
+        "the connection does not begin with a header of the PROXY protocol, which INGEST_PROXY_PROTOCOL demands of \
+         this peer: switch the protocol on at the load balancer, or unset INGEST_PROXY_PROTOCOL"
+    )]
+    NoProxyHeader,
     /// No broker connection is up.
     #[error("the event store cannot be reached at the moment; try again")]
     KafkaUnavailable,
@@ -168,6 +186,10 @@ impl ApiError {
             Self::AllRejected(_) => (StatusCode::UNPROCESSABLE_ENTITY, "all_rejected"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::BodyMemory => (StatusCode::SERVICE_UNAVAILABLE, "body_memory"),
+            Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections"),
+            Self::UnexpectedProxyHeader => (StatusCode::BAD_REQUEST, "unexpected_proxy_header"),
+            Self::NoProxyHeader => (StatusCode::BAD_REQUEST, "no_proxy_header"),
             Self::KafkaUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "kafka_unavailable"),
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
             Self::Unacknowledged => (StatusCode::SERVICE_UNAVAILABLE, "unacknowledged"),
@@ -182,6 +204,21 @@ impl ApiError {
             other if other.status_and_code().0 == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER),
             _ => None,
         }
+    }
+
+    /// The whole answer in HTTP/1.1, for a connection that no request can be read from. It ends the connection.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        let status = self.status_and_code().0;
+        let retry_after = self.retry_after().map(|wait| format!("retry-after: {}\r\n", seconds(wait)));
+        let body = serde_json::to_string(&self.into_problem()).expect("a problem is plain data");
+        let retry_after = retry_after.unwrap_or_default();
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nconnection: close\r\n{retry_after}content-type: {PROBLEM}\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes()
     }
 
     /// The problem document, as it goes into the body.
@@ -221,7 +258,7 @@ impl IntoResponse for ApiError {
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM))], body).into_response();
         let headers = response.headers_mut();
         if let Some(wait) = retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
         match code {
             "unauthorized" => {
@@ -234,4 +271,9 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs_f64().ceil() as u64
 }

@@ -16,6 +16,7 @@ use service::metrics::Metrics;
 
 const HTTP_SECONDS: &str = "ingest_http_request_duration_seconds";
 const ACK_SECONDS: &str = "ingest_produce_ack_duration_seconds";
+const BODY_MEMORY: &str = "ingest_body_memory_bytes";
 const REJECTED: &str = "ingest_events_rejected_total";
 
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -40,6 +41,7 @@ pub fn install() -> Metrics {
     describe_gauge!("ingest_producer_queue_bytes", "Their size.");
     describe_gauge!("ingest_kafka_brokers_up", "Brokers with a working connection.");
     describe_gauge!("ingest_connections", "Open connections.");
+    describe_gauge!(BODY_MEMORY, "Bytes of request bodies in memory, on the wire and unpacked.");
     describe_counter!("ingest_connections_refused_total", "Connections refused because too many were open.");
     describe_histogram!(HTTP_SECONDS, "From a request's header to its answer, by route and status.");
     describe_histogram!(ACK_SECONDS, "From handing a request's events to Kafka's client to its last report.");
@@ -153,6 +155,13 @@ pub fn producer_queue(messages: u64, bytes: u64) {
 /// Notes how many brokers are connected.
 pub fn brokers_up(brokers: usize) {
     gauge!("ingest_kafka_brokers_up").set(brokers as f64);
+}
+
+/// The bytes of bodies in memory.
+pub fn body_memory() -> Gauge {
+    let gauge = gauge!(BODY_MEMORY);
+    gauge.increment(0.0);
+    gauge
 }
 
 /// One open connection, until it is dropped.

@@ -45,7 +45,15 @@ impl Proxies {
         peer
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    /// Whether no proxy is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a proxy at this address is trusted.
+    #[must_use]
+    pub fn trust(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -10,21 +10,21 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use schema::TRACEPARENT_HEADER;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use http::{HeaderValue, Method, StatusCode, header};
+use tower_http::cors::{AllowHeaders, AllowOrigin, AllowPrivateNetwork, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::ApiError;
 use crate::openapi;
+use crate::origins::Origins;
 use crate::routes::web;
 use crate::state::App;
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// All routes. `origins` are those whose pages may call, `*` for any.
-pub fn router(app: Arc<App>, origins: &[String]) -> Router {
+/// All routes. `origins` are those whose pages may call.
+pub fn router(app: Arc<App>, origins: Origins) -> Router {
     let (api, description) = openapi::api().split_for_parts();
     let description: Bytes = serde_json::to_vec(&description).expect("a description is plain data").into();
     let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
@@ -53,17 +53,23 @@ fn as_declared() -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, nosniff)
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+/// Allows a page of an allowed origin every header that it asks for: tracing tools and host applications add their own to
+/// each request, none of them is read here, and a browser drops the whole request when one is not allowed. The same holds
+/// for a page on the internet that calls an ingest in a private network. No cookies: nothing here reads them.
+fn cors(origins: Origins) -> CorsLayer {
+    let origins = Arc::new(origins);
+    let allowed = Arc::clone(&origins);
+    let allow_origin = match origins.is_any() {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::predicate(move |origin, _| allowed.allow(origin.as_bytes())),
     };
-    let traceparent = HeaderName::from_static(TRACEPARENT_HEADER);
     CorsLayer::new()
-        .allow_origin(origins)
+        .allow_origin(allow_origin)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING, traceparent])
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_private_network(AllowPrivateNetwork::predicate(move |origin, _| {
+            origins.allow(origin.as_bytes())
+        }))
         .expose_headers([header::RETRY_AFTER])
         .max_age(PREFLIGHT_AGE)
 }

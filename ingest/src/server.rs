@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use service::admin::Admin;
 use service::kafka::KafkaArgs;
+use service::listener;
 use service::metrics::Metrics;
 use service::topics::{TopicError, ensure_topics};
 use thiserror::Error;
@@ -20,8 +21,11 @@ use crate::clients::RateLimit;
 use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
 use crate::health::IntakeHealth;
+use crate::memory::BodyMemory;
 use crate::metrics::{self, Ledger};
+use crate::patience::Times;
 use crate::producer::Producer;
+use crate::proxies::Proxies;
 use crate::queries;
 use crate::router::router;
 use crate::state::App;
@@ -66,26 +70,32 @@ impl Ingest {
         let metrics = metrics::install();
         let producer = Producer::new(&config.kafka, config.limits.request_deadline())?;
         let bind_error = |address| move |source| StartError::Bind { address, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(bind_error(config.listen))?;
-        let address = listener.local_addr().map_err(bind_error(config.listen))?;
+        let wanted = config.public_address();
+        let listener = listener::bind(wanted).await.map_err(bind_error(wanted))?;
+        let address = listener.local_addr().map_err(bind_error(wanted))?;
         let admin = Admin::bind(config.admin_listen).await.map_err(bind_error(config.admin_listen))?;
         let limits = &config.limits;
         let reads = config.database_url.as_deref().map(|url| queries::connect(url, limits)).transpose()?;
         let rate_limit = limits
             .rate_limit_per_second
             .map(|per_second| RateLimit::new(per_second, limits.rate_limit_burst.unwrap_or(per_second)));
+        let proxies = config.trusted_proxies.unwrap_or_default();
+        let announcers = if config.proxy_protocol { proxies.clone() } else { Proxies::default() };
         let app = Arc::new(App {
             producer,
             ledger: Ledger::new(),
             access: Access::new(config.write_keys, config.read_token),
             rate_limit,
-            proxies: config.trusted_proxies.unwrap_or_default(),
+            proxies,
             reads,
             web_dir: config.web_dir,
             room: Semaphore::new(limits.max_requests_in_flight as usize),
+            body_memory: BodyMemory::new(limits.body_memory_bytes),
             limits: limits.clone(),
         });
-        let connections = Connections::new(router(Arc::clone(&app), &config.cors_origins), &app.limits);
+        let router = router(Arc::clone(&app), config.cors_origins.unwrap_or_default());
+        let times = Times::of(&app.limits);
+        let connections = Connections::new(router, app.limits.max_connections, times, announcers);
         let drain_delay = Duration::from_millis(app.limits.drain_delay_ms);
         let grace = config.shutdown.grace();
         Ok(Self {

@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::clients::{Peer, RateLimit};
 use crate::config::LimitArgs;
 use crate::error::ApiError;
+use crate::memory::BodyMemory;
 use crate::metrics::Ledger;
 use crate::producer::Producer;
 use crate::proxies::Proxies;
@@ -35,6 +36,8 @@ pub struct App {
     pub web_dir: Option<PathBuf>,
     /// Room for requests.
     pub room: Semaphore,
+    /// Room for their bodies.
+    pub body_memory: BodyMemory,
 }
 
 impl App {

@@ -1,4 +1,4 @@
-//! A TCP stream that closes without losing the answer, and that a client who does not read cannot hold for ever.
+//! A TCP stream that closes without losing the answer, and that a client who neither reads nor writes cannot hold for ever.
 //!
 //! A socket that is closed with bytes unread resets the connection, and the client may never see the answer that was
 //! sent before, such as a 413 to a body that is still coming. So the end is in two steps: tell the client that nothing
@@ -10,10 +10,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use crate::patience::Patience;
 
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
@@ -23,6 +26,9 @@ const WRITE_STALL: Duration = Duration::from_secs(30);
 /// The stream of one connection.
 pub struct Stream {
     tcp: TokioIo<TcpStream>,
+    /// What was read before this was made.
+    early: Bytes,
+    patience: Patience,
     closing: Option<Closing>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -33,10 +39,10 @@ struct Closing {
 }
 
 impl Stream {
-    /// Wraps a stream.
+    /// Wraps a stream. `early` are the first bytes of the client, where some were read already.
     #[must_use]
-    pub fn new(tcp: TcpStream) -> Self {
-        Self { tcp: TokioIo::new(tcp), closing: None, stalled: None }
+    pub fn new(tcp: TcpStream, early: Bytes, patience: Patience) -> Self {
+        Self { tcp: TokioIo::new(tcp), early, patience, closing: None, stalled: None }
     }
 
     /// Passes a finished write on; an unfinished one may not stay so for too long.
@@ -47,6 +53,7 @@ impl Stream {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
+            self.patience.spoke();
             return written;
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
@@ -59,9 +66,25 @@ impl Read for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
+        if self.early.has_remaining() {
+            let length = self.early.remaining().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+            self.patience.heard();
+            return Poll::Ready(Ok(()));
+        }
+        let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
+        if read.is_ready() {
+            self.patience.heard();
+            return read;
+        }
+        // A client that does not read its answer has a limit of its own.
+        if self.stalled.is_none() {
+            ready!(self.patience.poll_exhausted(context));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
     }
 }
 
@@ -89,7 +112,12 @@ impl Write for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(context)
+        let flushed = Pin::new(&mut self.tcp).poll_flush(context);
+        // After an answer hyper does not read again while an earlier read is pending, so the alarm is set here.
+        if self.patience.poll_exhausted(context).is_ready() {
+            context.waker().wake_by_ref();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,7 +4,6 @@ use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
 use async_compression::zstd::DParameter;
-use bytes::Bytes;
 use http::{HeaderMap, header};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -12,6 +11,9 @@ use crate::error::ApiError;
 
 /// 2^23 bytes: what RFC 8878 tells decoders to support at least, and all that one body may cost in memory.
 const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// The room for what is unpacked at first, in bytes. It doubles as it fills.
+const FIRST_ROOM: usize = 4 * 1024;
 
 /// How a body is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,38 +42,55 @@ impl Encoding {
         }
     }
 
-    /// Unpacks `packed` to at most `limit` bytes, and stops there.
-    pub(crate) async fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, ApiError> {
-        let input = &packed[..];
+    /// Unpacks `packed` to at most `limit` bytes, and stops there. `room` is asked before the result takes that many bytes.
+    pub(crate) async fn unpack(
+        self,
+        packed: &[u8],
+        limit: usize,
+        room: impl FnMut(usize) -> Result<(), ApiError>,
+    ) -> Result<Vec<u8>, ApiError> {
         match self {
-            Self::Identity => Ok(packed),
+            Self::Identity => self.drain(packed, limit, room).await,
             Self::Gzip => {
-                let mut decoder = GzipDecoder::new(input);
+                let mut decoder = GzipDecoder::new(packed);
                 decoder.multiple_members(true);
-                self.drain(decoder, limit).await
+                self.drain(decoder, limit, room).await
             }
             // HTTP's "deflate" is zlib's format; some clients send the bare algorithm all the same.
-            Self::Deflate if is_zlib(input) => self.drain(ZlibDecoder::new(input), limit).await,
-            Self::Deflate => self.drain(DeflateDecoder::new(input), limit).await,
-            Self::Brotli => self.drain(BrotliDecoder::new(input), limit).await,
+            Self::Deflate if is_zlib(packed) => self.drain(ZlibDecoder::new(packed), limit, room).await,
+            Self::Deflate => self.drain(DeflateDecoder::new(packed), limit, room).await,
+            Self::Brotli => self.drain(BrotliDecoder::new(packed), limit, room).await,
             Self::Zstd => {
                 let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
-                let mut decoder = ZstdDecoder::with_params(input, &window);
+                let mut decoder = ZstdDecoder::with_params(packed, &window);
                 decoder.multiple_members(true);
-                self.drain(decoder, limit).await
+                self.drain(decoder, limit, room).await
             }
         }
     }
 
-    async fn drain(self, decoder: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, ApiError> {
+    async fn drain(
+        self,
+        mut decoder: impl AsyncRead + Unpin,
+        limit: usize,
+        mut room: impl FnMut(usize) -> Result<(), ApiError>,
+    ) -> Result<Vec<u8>, ApiError> {
         let mut unpacked = Vec::new();
-        // One byte more than allowed tells a body that just fits from one that does not.
-        let mut bounded = decoder.take(limit as u64 + 1);
-        bounded.read_to_end(&mut unpacked).await.map_err(|_| ApiError::NotUnpackable(self.name()))?;
-        if unpacked.len() > limit {
-            return Err(ApiError::UnpackedTooLarge { limit });
+        loop {
+            if unpacked.len() == unpacked.capacity() {
+                // One byte more than allowed tells a body that just fits from one that does not.
+                let capacity = (2 * unpacked.len()).max(FIRST_ROOM).min(limit + 1);
+                room(capacity.min(limit))?;
+                unpacked.reserve_exact(capacity - unpacked.len());
+            }
+            let read = decoder.read_buf(&mut unpacked).await;
+            if read.map_err(|_| ApiError::NotUnpackable(self.name()))? == 0 {
+                return Ok(unpacked);
+            }
+            if unpacked.len() > limit {
+                return Err(ApiError::UnpackedTooLarge { limit });
+            }
         }
-        Ok(unpacked.into())
     }
 
     const fn name(self) -> &'static str {
@@ -96,21 +115,20 @@ mod tests {
     use async_compression::tokio::bufread::{
         BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder,
     };
-    use bytes::Bytes;
     use tokio::io::{AsyncRead, AsyncReadExt};
 
     use super::Encoding;
     use crate::error::ApiError;
 
-    async fn packed(mut encoder: impl AsyncRead + Unpin) -> Bytes {
+    async fn packed(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
         let mut bytes = Vec::new();
         encoder.read_to_end(&mut bytes).await.unwrap();
-        bytes.into()
+        bytes
     }
 
-    async fn every_encoding_of(text: &[u8]) -> Vec<(Encoding, Bytes)> {
+    async fn every_encoding_of(text: &[u8]) -> Vec<(Encoding, Vec<u8>)> {
         vec![
-            (Encoding::Identity, Bytes::copy_from_slice(text)),
+            (Encoding::Identity, text.to_vec()),
             (Encoding::Gzip, packed(GzipEncoder::new(text)).await),
             (Encoding::Deflate, packed(ZlibEncoder::new(text)).await),
             (Encoding::Deflate, packed(DeflateEncoder::new(text)).await),
@@ -119,16 +137,35 @@ mod tests {
         ]
     }
 
+    /// Unpacks where there is memory for everything.
+    async fn unpack(encoding: Encoding, packed: &[u8], limit: usize) -> Result<Vec<u8>, ApiError> {
+        encoding.unpack(packed, limit, |_| Ok(())).await
+    }
+
     #[tokio::test]
     async fn every_encoding_unpacks_to_what_was_packed_and_not_a_byte_beyond_the_limit() {
         let text = "{\"events\":[]}".repeat(1_000).into_bytes();
         for (encoding, bytes) in every_encoding_of(&text).await {
-            let unpacked = encoding.unpack(bytes.clone(), text.len()).await.unwrap();
-            assert_eq!(unpacked, text, "{encoding:?}");
-            if encoding != Encoding::Identity {
-                let refused = encoding.unpack(bytes, text.len() - 1).await;
-                assert!(matches!(refused, Err(ApiError::UnpackedTooLarge { .. })), "{encoding:?}");
-            }
+            assert_eq!(unpack(encoding, &bytes, text.len()).await.unwrap(), text, "{encoding:?}");
+            let refused = unpack(encoding, &bytes, text.len() - 1).await;
+            assert!(matches!(refused, Err(ApiError::UnpackedTooLarge { .. })), "{encoding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_asked_for_before_it_is_taken_and_never_beyond_the_limit() {
+        let text = vec![b' '; 1 << 20];
+        for (encoding, bytes) in every_encoding_of(&text).await {
+            let mut most = 0;
+            let room = |bytes| {
+                most = bytes;
+                Ok(())
+            };
+            encoding.unpack(&bytes, 1 << 20, room).await.unwrap();
+            assert_eq!(most, 1 << 20, "{encoding:?}");
+            let none = |bytes| if bytes > 100_000 { Err(ApiError::BodyMemory) } else { Ok(()) };
+            let refused = encoding.unpack(&bytes, 1 << 20, none).await;
+            assert!(matches!(refused, Err(ApiError::BodyMemory)), "{encoding:?}");
         }
     }
 
@@ -137,8 +174,8 @@ mod tests {
         let text = "{\"events\":[]}".repeat(1_000).into_bytes();
         for (encoding, bytes) in every_encoding_of(&text).await {
             if encoding != Encoding::Identity {
-                for broken in [bytes.slice(..bytes.len() / 2), Bytes::from_static(b"{\"events\":[]}")] {
-                    let refused = encoding.unpack(broken, 1 << 20).await;
+                for broken in [&bytes[..bytes.len() / 2], b"{\"events\":[]}"] {
+                    let refused = unpack(encoding, broken, 1 << 20).await;
                     assert!(matches!(refused, Err(ApiError::NotUnpackable(_))), "{encoding:?}");
                 }
             }

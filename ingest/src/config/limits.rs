@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::config::ConfigError;
 
-/// The limits. Memory is bounded by connections × one body on the wire, plus requests in flight.
+/// The limits. What they let a process take in memory is in the runbook under "Sizing".
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
@@ -31,10 +31,22 @@ pub struct LimitArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
     pub max_unpacked_bytes: u32,
 
-    /// Time until the first byte and the whole header of a request are in; also how long a connection may idle.
+    /// Memory for the bodies of all requests together, on the wire and unpacked. A body that does not fit is answered
+    /// 503 at once. At least INGEST_MAX_BODY_BYTES and INGEST_MAX_UNPACKED_BYTES together.
+    #[arg(long, env = "INGEST_BODY_MEMORY_BYTES", default_value_t = 256 << 20, value_name = "BYTES")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    pub body_memory_bytes: u64,
+
+    /// Time for the header of a request to be complete after its first byte; on a new connection, after it was opened.
     #[arg(long, env = "INGEST_HEADER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MILLISECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub header_timeout_ms: u64,
+
+    /// Time for which an open connection may be silent between two requests. Longer than the load balancer in front keeps
+    /// its own idle connections, or it answers 502 when it reuses one that was just closed.
+    #[arg(long, env = "INGEST_IDLE_TIMEOUT_MS", default_value_t = 75_000, value_name = "MILLISECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub idle_timeout_ms: u64,
 
     /// Time for a body to be complete after its header.
     #[arg(long, env = "INGEST_BODY_TIMEOUT_MS", default_value_t = 10_000, value_name = "MILLISECONDS")]
@@ -83,6 +95,14 @@ impl LimitArgs {
                 "an unpacked body may have {} bytes, fewer than the {} on the wire: raise \
                  INGEST_MAX_UNPACKED_BYTES",
                 self.max_unpacked_bytes, self.max_body_bytes
+            )));
+        }
+        let largest = u64::from(self.max_body_bytes) + u64::from(self.max_unpacked_bytes);
+        if self.body_memory_bytes < largest {
+            return Err(ConfigError(format!(
+                "one body may take {largest} bytes, on the wire and unpacked, and all bodies together only {}: \
+                 raise INGEST_BODY_MEMORY_BYTES",
+                self.body_memory_bytes
             )));
         }
         Ok(())

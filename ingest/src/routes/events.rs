@@ -14,7 +14,7 @@ use schema::{
 use service::trace::Traceparent;
 use uuid::Uuid;
 
-use crate::body::{self, Received};
+use crate::body;
 use crate::error::ApiError;
 use crate::metrics::Entry;
 use crate::openapi::{JsonText, WriteProblems};
@@ -48,12 +48,12 @@ pub async fn submit_event(
     request: Request,
 ) -> Result<(StatusCode, Json<EventAccepted>), ApiError> {
     let trace = admit(&app, &request)?;
-    let received = body::read(request, &app.limits).await?;
+    let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
     let mut submission = app.producer.begin(&trace)?;
-    let bytes = unpack(&app, received).await?;
-    let (id, entry) = hand_over_event(&app, body::text(&bytes)?, &mut submission)?;
-    drop(bytes);
+    let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
+    let (id, entry) = hand_over_event(&app, body.text()?, &mut submission)?;
+    drop(body);
     acknowledge(&app, submission, entry).await?;
     Ok((StatusCode::ACCEPTED, Json(EventAccepted { id, status: SubmissionStatus::Accepted })))
 }
@@ -80,13 +80,13 @@ pub async fn submit_batch(
     request: Request,
 ) -> Result<(StatusCode, Json<BatchAccepted>), ApiError> {
     let trace = admit(&app, &request)?;
-    let received = body::read(request, &app.limits).await?;
+    let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
     let mut submission = app.producer.begin(&trace)?;
-    let bytes = unpack(&app, received).await?;
-    let (count, rejected, entry) = hand_over_batch(&app, body::text(&bytes)?, &mut submission)?;
+    let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
+    let (count, rejected, entry) = hand_over_batch(&app, body.text()?, &mut submission)?;
     // Not kept while Kafka works: many requests may wait.
-    drop(bytes);
+    drop(body);
     acknowledge(&app, submission, entry).await?;
     let status = if rejected.is_empty() { SubmissionStatus::Accepted } else { SubmissionStatus::Partial };
     Ok((StatusCode::ACCEPTED, Json(BatchAccepted { count, status, rejected })))
@@ -98,10 +98,6 @@ fn admit(app: &App, request: &Request) -> Result<Traceparent, ApiError> {
     app.access.writer(request.headers(), request.uri())?;
     let trace = request.headers().get(TRACEPARENT_HEADER).map(http::HeaderValue::as_bytes);
     Ok(Traceparent::from_header(trace))
-}
-
-async fn unpack(app: &App, received: Received) -> Result<bytes::Bytes, ApiError> {
-    received.unpack(app.limits.max_unpacked_bytes as usize).await
 }
 
 fn hand_over_event<'a>(

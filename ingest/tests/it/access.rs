@@ -118,7 +118,7 @@ async fn from_a_peer_that_is_not_trusted_or_without_a_usable_hop_the_header_chan
 #[tokio::test]
 async fn intake_does_not_start_where_anybody_could_read() {
     let mut open = config("127.0.0.1:1", "t", &[]);
-    open.listen = "0.0.0.0:0".parse().unwrap();
+    open.listen = Some("0.0.0.0:0".parse().unwrap());
     let reason = Ingest::bind(open).await.err().expect("it is refused").to_string();
     assert!(reason.contains("INGEST_READ_TOKEN") && reason.contains("--open-reads"), "{reason}");
 }

@@ -100,16 +100,96 @@ async fn pages_of_configured_origins_may_call_and_see_when_to_try_again() {
     problem(refused, 415, "unsupported_media_type").await;
 }
 
+/// The answer to a preflight of that origin, with these headers beside it.
+async fn asked(intake: &Intake, origin: &str, more: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = preflight(origin);
+    for (name, value) in more {
+        headers.insert(*name, value.parse().unwrap());
+    }
+    let response = intake.request(Method::OPTIONS, BATCH).headers(headers).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{origin}");
+    response.headers().clone()
+}
+
 #[tokio::test]
 async fn pages_of_other_origins_may_not() {
+    let allowed = "https://a.example, https://*.b.example";
+    let intake = Intake::start_alone(&["--cors-origins", allowed]).await;
+    let private = [("access-control-request-private-network", "true")];
+    for origin in [
+        "https://evil.example",
+        "https://a.example.evil.example",
+        "http://a.example",
+        "https://A.example",
+        "https://b.example",
+        "https://evilb.example",
+        "https://x.b.example:8443",
+        "https://evil.example/.b.example",
+        "null",
+    ] {
+        let answer = asked(&intake, origin, &private).await;
+        assert!(!answer.contains_key("access-control-allow-origin"), "{origin}");
+        assert!(!answer.contains_key("access-control-allow-private-network"), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_is_allowed_however_it_was_written_and_caches_are_told_what_the_answer_depends_on() {
+    let written = "https://Other.example, HTTPS://App.Example:443, https://*.preview.example, https://m\u{fc}nchen.example";
+    let intake = Intake::start_alone(&["--cors-origins", written]).await;
+    for origin in [
+        "https://other.example",
+        "https://app.example",
+        "https://pr-7.preview.example",
+        "https://a.b.preview.example",
+        "https://xn--mnchen-3ya.example",
+    ] {
+        let answer = asked(&intake, origin, &[]).await;
+        assert_eq!(answer["access-control-allow-origin"], origin);
+        assert!(!answer.contains_key("access-control-allow-credentials"));
+        let vary: Vec<_> = answer.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+        for name in ["origin", "access-control-request-headers"] {
+            assert!(vary.join(",").contains(name), "{vary:?}");
+        }
+    }
+    // A cache between must not give one page's answer to another, or to one that is not allowed.
+    for origin in ["https://app.example", "https://evil.example"] {
+        let answer = intake.get("/openapi.json").header("origin", origin).send().await.unwrap();
+        let vary = answer.headers()["vary"].to_str().unwrap().to_owned();
+        assert!(vary.contains("origin"), "{vary}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_send_whatever_headers_its_tools_add() {
     let intake = Intake::start_alone(&["--cors-origins=https://a.example"]).await;
-    let asked = intake
-        .request(Method::OPTIONS, BATCH)
-        .headers(preflight("https://evil.example"))
-        .send()
-        .await
-        .unwrap();
-    assert!(!asked.headers().contains_key("access-control-allow-origin"));
+    let names = "baggage,content-type,newrelic,sentry-trace,traceparent,tracestate,x-b3-traceid,\
+                 x-datadog-parent-id,x-datadog-trace-id,x-requested-with,x-tenant";
+    let answer = asked(&intake, "https://a.example", &[("access-control-request-headers", names)]).await;
+    assert_eq!(answer["access-control-allow-headers"], names);
+    let request = intake.request(Method::POST, EVENT).header("origin", "https://a.example");
+    let refused =
+        request.header("sentry-trace", "x").header("baggage", "a=b").body("{}").send().await.unwrap();
+    problem(refused, 415, "unsupported_media_type").await;
+}
+
+#[tokio::test]
+async fn a_page_may_call_an_intake_in_a_private_network_where_its_origin_is_allowed() {
+    for (allowed, origin) in [("https://a.example", "https://a.example"), ("*", "https://any.example")] {
+        let intake = Intake::start_alone(&["--cors-origins", allowed]).await;
+        let private = [("access-control-request-private-network", "true")];
+        let answer = asked(&intake, origin, &private).await;
+        assert_eq!(answer["access-control-allow-private-network"], "true");
+        assert!(!asked(&intake, origin, &[]).await.contains_key("access-control-allow-private-network"));
+    }
+}
+
+#[tokio::test]
+async fn where_every_origin_is_allowed_so_is_that_of_a_sandboxed_frame() {
+    let intake = Intake::start_alone(&["--cors-origins=*"]).await;
+    for origin in ["https://any.example", "null"] {
+        assert_eq!(asked(&intake, origin, &[]).await["access-control-allow-origin"], "*");
+    }
 }
 
 #[tokio::test]

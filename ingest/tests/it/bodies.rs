@@ -2,11 +2,13 @@
 
 use async_compression::Level::Fastest;
 use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+use local::testing::eventually;
 use reqwest::Response;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::intake::{BATCH, EVENT, Intake, problem, raw};
+use crate::intake::{BATCH, DEADLINE, EVENT, Intake, problem, raw};
 
 const GOOD: &str = r#"{"eventType":"impression","promptId":"p","sessionId":"s"}"#;
 
@@ -54,7 +56,7 @@ async fn what_is_no_json_is_malformed_on_both_calls() {
             "malformed_json",
         ));
     }
-    bad.push((b"\xef\xbb\xbf{}".to_vec(), "malformed_json"));
+    bad.push((b"\xef\xbb\xbf\xef\xbb\xbf{}".to_vec(), "malformed_json"));
     bad.push((b"{\"promptId\":\"\xff\"}".to_vec(), "not_utf8"));
     bad.push((b"\xed\xa0\x80".to_vec(), "not_utf8"));
     bad.push((GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect(), "malformed_json"));
@@ -100,6 +102,24 @@ async fn every_encoding_is_unpacked_and_unknown_ones_are_refused() {
         let response = post(&intake, EVENT, &[json, ("content-encoding", unknown)], GOOD.into()).await;
         assert!(response.headers().contains_key("accept-encoding"));
         problem(response, 415, "unsupported_encoding").await;
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_in_front_of_a_body_is_skipped_however_it_is_typed_and_packed() {
+    let intake = Intake::start(&[]).await;
+    let batch = format!("\u{feff}{{\"events\":[{GOOD}]}}");
+    let event = format!("\u{feff}{GOOD}");
+    for content_type in ["application/json", "text/plain;charset=UTF-8"] {
+        let content_type = ("content-type", content_type);
+        for (path, body) in [(EVENT, &event), (BATCH, &batch)] {
+            let plain = post(&intake, path, &[content_type], body.clone().into_bytes()).await;
+            assert_eq!(plain.status(), 202, "{path} {content_type:?}");
+            for (name, bytes) in every_packing_of(body.as_bytes()).await {
+                let packed = post(&intake, path, &[content_type, ("content-encoding", name)], bytes).await;
+                assert_eq!(packed.status(), 202, "{path} {content_type:?} {name}");
+            }
+        }
     }
 }
 
@@ -185,4 +205,91 @@ async fn a_beacon_of_plain_text_with_a_batch_is_taken() {
     let batch = json!({ "events": [serde_json::from_str::<serde_json::Value>(GOOD).unwrap()] }).to_string();
     let response = post(&intake, BATCH, &[("content-type", "text/plain;charset=UTF-8")], batch.into()).await;
     assert_eq!(response.status(), 202);
+}
+
+const SMALL: [&str; 4] = [
+    "--max-body-bytes=100000",
+    "--max-unpacked-bytes=200000",
+    "--body-memory-bytes=300000",
+    "--body-timeout-ms=60000",
+];
+
+/// Sends the header of a body of 100,000 bytes, and the first `sent` of them.
+async fn begin(intake: &Intake, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(intake.address).await.unwrap();
+    let head = format!(
+        "POST {EVENT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: 100000\r\n\r\n"
+    );
+    let body = format!("{GOOD}{}", " ".repeat(100_000 - GOOD.len()));
+    stream.write_all(format!("{head}{}", &body[..sent]).as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_memory_for_them_are_refused_at_once_and_room_is_made_when_others_end() {
+    let intake = Intake::start(&SMALL).await;
+    let json = ("content-type", "application/json");
+    let mut bodies =
+        [begin(&intake, 99_999).await, begin(&intake, 99_999).await, begin(&intake, 99_999).await];
+    eventually("all memory is taken", DEADLINE, async || {
+        let response = post(&intake, EVENT, &[json], GOOD.into()).await;
+        if response.status() == 202 {
+            return None;
+        }
+        problem(response, 503, "body_memory").await;
+        Some(())
+    })
+    .await;
+    for path in [EVENT, BATCH] {
+        // Refused by what it announces, before any of it has come.
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n");
+        for framing in ["content-length: 100000", "transfer-encoding: chunked"] {
+            let answer = raw(intake.address, format!("{head}{framing}\r\n\r\n").as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+        }
+    }
+    // The memory is that of those who have it: they go on, and others come after them.
+    bodies[0].write_all(b" ").await.unwrap();
+    let mut answer = String::new();
+    bodies[0].read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let response = post(&intake, EVENT, &[json], vec![b' '; 100_000]).await;
+    problem(response, 400, "malformed_json").await;
+}
+
+#[tokio::test]
+async fn clients_that_announce_much_and_send_little_take_no_memory_from_others() {
+    let intake = Intake::start(&SMALL).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        slow.push(begin(&intake, 10).await);
+    }
+    for (name, bytes) in every_packing_of(format!("{GOOD}{}", " ".repeat(190_000)).as_bytes()).await {
+        let headers = [("content-type", "application/json"), ("content-encoding", name)];
+        assert_eq!(post(&intake, EVENT, &headers, bytes).await.status(), 202, "{name}");
+    }
+    let largest = format!("{GOOD}{}", " ".repeat(100_000 - GOOD.len()));
+    let response = post(&intake, EVENT, &[("content-type", "application/json")], largest.into()).await;
+    assert_eq!(response.status(), 202);
+}
+
+#[tokio::test]
+async fn what_a_body_unpacks_to_counts_too() {
+    let intake = Intake::start(&SMALL).await;
+    let _two = [begin(&intake, 99_999).await, begin(&intake, 99_999).await];
+    for (name, bytes) in every_packing_of(format!("{GOOD}{}", " ".repeat(150_000)).as_bytes()).await {
+        let headers = [("content-type", "application/json"), ("content-encoding", name)];
+        eventually("there is no memory for what is unpacked", DEADLINE, async || {
+            let response = post(&intake, EVENT, &headers, bytes.clone()).await;
+            if response.status() == 202 {
+                return None;
+            }
+            problem(response, 503, "body_memory").await;
+            Some(())
+        })
+        .await;
+    }
+    let small = post(&intake, EVENT, &[("content-type", "application/json")], GOOD.into()).await;
+    assert_eq!(small.status(), 202);
 }

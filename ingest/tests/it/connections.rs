@@ -1,5 +1,7 @@
 //! Connections that are slow, too many, or there when intake stops.
 
+use std::time::Duration;
+
 use local::testing::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,6 +30,14 @@ async fn answer(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// Reads until the other side closes the connection.
+async fn until_closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
+    let _reset = closed.expect("the connection is closed in time");
+    assert!(!String::from_utf8_lossy(&rest).contains(" 202 "));
+}
+
 #[tokio::test]
 async fn a_connection_without_a_whole_header_in_time_is_closed() {
     let intake = Intake::start(&["--header-timeout-ms=200"]).await;
@@ -51,6 +61,47 @@ async fn a_drop_at_a_time_does_not_keep_a_connection_open() {
         async move { closed.then_some(()) }
     })
     .await;
+}
+
+const GET: &[u8] = b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_may_be_silent_between_requests_for_longer_than_a_header_may_take() {
+    let intake = Intake::start_alone(&["--header-timeout-ms=200", "--idle-timeout-ms=60000"]).await;
+    let mut stream = TcpStream::connect(intake.address).await.unwrap();
+    for _ in 0..3 {
+        stream.write_all(GET).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 404"));
+        // The silence is the point.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // From its first byte on a later header has no more time than the first one.
+    stream.write_all(&GET[..30]).await.unwrap();
+    until_closed(&mut stream).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_silent_for_too_long_is_closed_after_any_request() {
+    let intake = Intake::start_alone(&["--header-timeout-ms=60000", "--idle-timeout-ms=200"]).await;
+    let post = format!("{}{GOOD}", head(GOOD.len()));
+    for request in [GET, post.as_bytes()] {
+        let mut stream = TcpStream::connect(intake.address).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(request).await.unwrap();
+            assert!(answer(&mut stream).await.starts_with("HTTP/1.1 "));
+        }
+        until_closed(&mut stream).await;
+    }
+}
+
+#[tokio::test]
+async fn neither_time_holds_while_a_body_comes() {
+    let intake = Intake::start(&["--header-timeout-ms=200", "--idle-timeout-ms=200"]).await;
+    let mut stream = TcpStream::connect(intake.address).await.unwrap();
+    stream.write_all(head(GOOD.len()).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    stream.write_all(GOOD.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 202"));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod contents;
 mod framing;
 mod packing;
 mod paths;
+mod proxies;
 mod slow;
 
 pub(crate) const GOOD: &str = r#"{"eventType":"impression","promptId":"good","sessionId":"s"}"#;
