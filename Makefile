@@ -1,6 +1,6 @@
 # Every command a person needs. `make` alone lists them; ARGS="…" is passed on.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-api test-postgres test-web fuzz bench chaos overload check fmt build pages clean-data
+.PHONY: help demo up test test-long test-hosts test-api test-postgres test-web fuzz bench chaos overload check fmt build pages clean-data
 
 # One build for everything: the same packages and profile, so that nothing is compiled twice.
 LOCAL = $${CARGO_TARGET_DIR:-target}/debug/local
@@ -45,6 +45,19 @@ test-web: pages ## the tests of web/: on their own, then in Chromium against the
 	@scripts/setup postgres node browser
 	cd web && ../scripts/with-node npm test
 	$(LOCAL) with -- scripts/with-node npm --prefix web run e2e
+
+test-long: ## what is too slow for `make test`, the suites of LONG_TESTS (LONG_TESTS=NAME: that one)
+	@for suite in $(LONG_TESTS); do \
+		echo "test-long: $$suite"; $(MAKE) --no-print-directory $$suite || exit; \
+	done
+
+# The suites of test-long, with the minutes that each takes on two cores:
+#   test-hosts   2   the packed SDK in fresh Vite, Next, Jest and Vitest projects and plain pages
+LONG_TESTS ?= test-hosts
+
+test-hosts: pages ## the packed SDK in fresh applications, installed from the npm registry, built and run in Chromium
+	@scripts/setup node browser
+	cd web && ../scripts/with-node npm run hosts
 
 test-api: ## Schemathesis: requests from the API's own description against the stack (ARGS="--max-examples 2000 --seed 7")
 	@scripts/setup build postgres tools

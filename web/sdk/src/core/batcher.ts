@@ -110,8 +110,8 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
         'expired',
       );
       const waiting = queue.entries;
-      const wait = Math.ceil(Math.max(dueAt, resumeAt) - now);
-      if (waiting.length && wait <= 0) return void send(waiting.slice(0, limit), false);
+      const wait = Math.ceil(Math.max(dueAt, resumeAt) - now) || 0;
+      if (waiting.length && wait <= 0) return void send(waiting.slice(0, Math.max(1, limit) || 1), false);
       if (unwatch && (waiting.length || othersWait)) {
         timer = clock.setTimeout(wake, waiting.length ? Math.min(WAKE_MS, wait) : WAKE_MS);
       }

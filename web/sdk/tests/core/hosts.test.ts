@@ -183,6 +183,27 @@ cyclic.self = cyclic;
 const getter = (name: string, rest: object) => Object.defineProperty({ ...rest }, name, { get: raise });
 const hostile = new Proxy({}, { get: raise, has: raise, ownKeys: raise });
 
+it.each([
+  ['maxSize', 0],
+  ['maxSize', -1],
+  ['maxSize', Number.NaN],
+  ['flushDelayMs', Number.NaN],
+  ['flushDelayMs', -1],
+  ['baseUrl', new URL('https://ingest.test/api/telemetry/')],
+])('an option that makes no sense neither loops nor loses: %s %s', async (option, value) => {
+  vi.useFakeTimers();
+  const ingest = createStandIn();
+  const batcher = createTelemetryBatcher({ storage: null, fetch: ingest.fetch, [option]: value });
+  batcher.add({ ...selection('a'), eventType: 'impression' });
+  batcher.add({ ...selection('b'), eventType: 'impression' });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(ingest.stored.size).toBe(2);
+  expect(ingest.requests.length).toBeLessThan(3);
+  await batcher.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
 describe('a value that a host passes', () => {
   const opened = (more: Partial<TelemetryClientOptions> = {}) => {
     const ingest = createStandIn();
