@@ -1,12 +1,17 @@
 // Debian's Chromium, driven by playwright-core, and axe inside it.
 
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished } from 'vitest';
 import { INGEST_URL } from './stack.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
   // Chromium's own sandbox does not start for root, as whom CI runs; the pages are our own.
   '--no-sandbox',
@@ -25,7 +30,7 @@ let contexts: BrowserContext[] = [];
 export function useBrowser() {
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: CHROMIUM,
       args: FLAGS,
     });
   });
@@ -43,6 +48,20 @@ export async function newPage(colorScheme: 'light' | 'dark' = 'light'): Promise<
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   return page;
+}
+
+/** Opens a page in a browser that nothing drives: under DevTools, Chromium prerenders no page. */
+export function openUndriven(url: string) {
+  const profile = mkdtempSync(join(tmpdir(), 'undriven-'));
+  const args = [...FLAGS, '--headless=new', `--user-data-dir=${profile}`, url];
+  // In a process group of its own, so that the browser's children end with it.
+  const started = spawn(CHROMIUM, args, { stdio: 'ignore', detached: true });
+  onTestFinished(async () => {
+    const ended = once(started, 'exit');
+    process.kill(-(started.pid as number), 'SIGKILL');
+    await ended;
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+  });
 }
 
 /** Opens one of the two pages; fails with the remedy when ingest does not serve them. */

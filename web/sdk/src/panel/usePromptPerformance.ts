@@ -2,6 +2,7 @@
 // can be seen. What was read stays when a later reading fails. Knows nothing of tables, tokens' origin or the URL.
 
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { systemClock, ticks } from '../core/clock.js';
 import {
   listPromptPerformance,
   type PerformanceQuery,
@@ -52,6 +53,7 @@ interface Answer extends Pick<PromptPerformance, 'data' | 'error' | 'updatedAt'>
   asked: string;
   /** Which query `data` answers. */
   dataOf: string;
+  /** By the monotonic clock, so that a clock that is set does not stop the refresh. */
   settledAt: number;
 }
 
@@ -79,7 +81,7 @@ export function usePromptPerformance(options: UsePromptPerformanceOptions = {}):
     const abort = new AbortController();
     let wanted = true;
     const settle = (found: Partial<Answer>) => {
-      const settledAt = Date.now();
+      const settledAt = ticks(systemClock);
       if (wanted) setAnswer(before => ({ ...before, error: null, ...found, asked, settledAt }));
     };
     const timer = setTimeout(() => {
@@ -107,7 +109,7 @@ export function usePromptPerformance(options: UsePromptPerformanceOptions = {}):
   useEffect(() => {
     if (!refreshMs || !visible || loading || unauthorised) return;
     const due = settledAt + Math.max(refreshMs, error?.retryAfter ?? 0);
-    const timer = setTimeout(refresh, Math.max(0, due - Date.now()));
+    const timer = setTimeout(refresh, Math.max(0, due - ticks(systemClock)));
     return () => clearTimeout(timer);
   }, [refreshMs, visible, loading, unauthorised, settledAt, error, refresh]);
 

@@ -15,7 +15,7 @@ const HOUR = 3_600_000;
 const TWO_YEARS = 2 * 365 * 24 * HOUR;
 const { INGEST_URL } = process.env;
 // How much faster than ours the machine's clock runs: backoff goes up to a minute. A real ingest needs its real seconds.
-const TIME_FACTOR = INGEST_URL ? 10 : 100;
+const TIME_FACTOR = INGEST_URL ? 25 : 100;
 const PROMPT = `fault-run-${Date.now()}`;
 
 const standIn = createStandIn();

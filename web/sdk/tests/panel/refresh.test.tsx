@@ -1,5 +1,5 @@
 import { fireEvent, screen } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { failure, fakeIngest, row } from './ingest.js';
 import { isolate, pass, setVisibility, show } from './support.js';
 
@@ -21,6 +21,22 @@ describe('the refresh', () => {
     expect(queries).toHaveLength(2);
     await pass(ms);
     expect(queries).toHaveLength(3);
+  });
+
+  it('goes on at its interval though the clock is set', async () => {
+    open('5');
+    const { fetcher, queries } = fakeIngest(() => [row('a')]);
+    await show({ fetcher });
+    for (const ms of [-3_600_000, 7_200_000]) {
+      vi.setSystemTime(Date.now() + ms);
+      await setVisibility('hidden');
+      await setVisibility('visible');
+      const before = queries.length;
+      await pass(4_000);
+      expect(queries).toHaveLength(before);
+      await pass(1_000);
+      expect(queries).toHaveLength(before + 1);
+    }
   });
 
   it('is off when it is off, but for the button', async () => {
