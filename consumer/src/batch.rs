@@ -191,6 +191,11 @@ impl Batch {
         self.next_offsets.iter().map(|(&partition, &offset)| (partition, offset))
     }
 
+    /// The offset from which to read the partition on, if any of it was taken in.
+    pub(crate) fn next_offset(&self, partition: i32) -> Option<i64> {
+        self.next_offsets.get(&partition).copied()
+    }
+
     /// Empties it for records of `generation`.
     pub(crate) fn reset(&mut self, generation: u64) {
         self.generation = generation;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::GaveUp;
 use crate::batch::{Batch, DeadLetter};
 use crate::breaker::share::{Count, Share};
-use crate::health::Health;
+use crate::health::{Health, Wait};
 use crate::metrics;
 use crate::store::Store;
 
@@ -52,13 +52,13 @@ impl Breaker {
         let Err(found) = self.share.pass(Instant::now(), count, u64::from(limit)) else {
             if std::mem::take(&mut self.open) {
                 metrics::breaker_open(false);
-                self.health.breaker(None);
+                self.health.goes_on(Wait::Breaker);
             }
             return true;
         };
         self.open = true;
         metrics::breaker_open(true);
-        self.health.breaker(Some(reason(found, limit, self.retry, batch.poisoned(), refused)));
+        self.health.waits(Wait::Breaker, &reason(found, limit, self.retry, batch.poisoned(), refused));
         false
     }
 

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, GaveUp};
 use crate::batch::DeadLetter;
-use crate::health::Health;
+use crate::health::{Health, Wait};
+use crate::topics::Alarm;
 use crate::{clock, logging, metrics};
 
 /// Why the record is here: a stable word.
@@ -42,6 +43,7 @@ pub(crate) struct DeadLetters {
     producer: FutureProducer<Quiet>,
     topic: String,
     health: Arc<Health>,
+    missing_topic: Alarm,
     abandon: CancellationToken,
 }
 
@@ -56,13 +58,14 @@ enum Size {
 }
 
 impl DeadLetters {
-    /// A producer for the letters of `kafka`'s topic.
+    /// A producer for the letters of `kafka`'s topic. `missing_topic` is raised when their topic is unknown.
     ///
     /// # Errors
     /// When librdkafka refuses a property.
     pub(crate) fn new(
         kafka: &KafkaArgs,
         health: Arc<Health>,
+        missing_topic: Alarm,
         abandon: CancellationToken,
     ) -> KafkaResult<Self> {
         let defaults = [
@@ -73,10 +76,12 @@ impl DeadLetters {
             // The broker alone judges what is too large.
             ("message.max.bytes", "100000000"),
             ("queue.buffering.max.kbytes", "131072"),
+            // How soon a topic that was deleted is found again.
+            ("topic.metadata.refresh.interval.ms", "10000"),
         ];
         let config = kafka.client_config("prompt-telemetry-consumer-dead-letters", &defaults);
         let producer = FutureProducer::from_config_and_context(&config, Quiet)?;
-        Ok(Self { producer, topic: kafka.dead_letter_topic(), health, abandon })
+        Ok(Self { producer, topic: kafka.dead_letter_topic(), health, missing_topic, abandon })
     }
 
     /// Returns when every letter is acknowledged, however long that takes.
@@ -87,28 +92,39 @@ impl DeadLetters {
         // All at once first; whichever fails goes by itself, so that no letter suffers for its neighbour's size.
         let sent: Vec<_> = letters.iter().map(|letter| self.post(letter, Size::Whole)).collect();
         for (sent, letter) in sent.into_iter().zip(&letters) {
-            if self.finish(sent).await?.is_err() {
-                self.send_alone(letter).await?;
+            if let Err(error) = self.finish(sent).await? {
+                self.send_alone(letter, error).await?;
             }
             metrics::dead_lettered(letter.reason);
         }
         Ok(())
     }
 
-    async fn send_alone(&self, letter: &DeadLetter) -> Result<(), GaveUp> {
+    /// Sends the letter again, after this error, until it is acknowledged.
+    async fn send_alone(&self, letter: &DeadLetter, mut error: KafkaError) -> Result<(), GaveUp> {
         let mut size = Size::Whole;
         let mut backoff = Backoff::new();
         loop {
-            match self.finish(self.post(letter, size)).await? {
-                Ok(()) => return Ok(()),
-                Err(error) if is_too_large(&error) && size != Size::Bare => {
-                    size = if size == Size::Whole { Size::Cut } else { Size::Bare };
-                }
-                Err(error) => {
-                    tracing::warn!(topic = self.topic, %error, "a dead letter was not acknowledged; trying again");
-                    backoff.wait(&self.abandon).await?;
-                }
+            if is_too_large(&error) && size != Size::Bare {
+                size = if size == Size::Whole { Size::Cut } else { Size::Bare };
+            } else {
+                self.wait_for_topic(&error);
+                backoff.wait(&self.abandon).await?;
             }
+            match self.finish(self.post(letter, size)).await? {
+                Ok(()) => {
+                    self.health.goes_on(Wait::DeadLetterTopic);
+                    return Ok(());
+                }
+                Err(again) => error = again,
+            }
+        }
+    }
+
+    fn wait_for_topic(&self, error: &KafkaError) {
+        self.health.waits(Wait::DeadLetterTopic, &format!("{}: {error}", self.topic));
+        if is_unknown(error) {
+            self.missing_topic.raise();
         }
     }
 
@@ -169,6 +185,13 @@ fn is_too_large(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge)
+    )
+}
+
+fn is_unknown(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
     )
 }
 

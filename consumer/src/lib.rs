@@ -25,5 +25,6 @@ mod record;
 pub mod server;
 mod source;
 mod store;
+mod topics;
 
 pub use crate::source::SourceError;

@@ -26,6 +26,7 @@ const OVERTAKEN: &str = "consumer_batches_overtaken_total";
 const IN_VAIN: &str = "consumer_copies_in_vain_total";
 const RETRIED: &str = "consumer_writes_retried_total";
 const REBALANCED: &str = "consumer_rebalances_total";
+const WAITING: &str = "consumer_waiting";
 const OFFSETS_LOST: &str = "consumer_offset_resets_total";
 
 const ROWS: &[f64] =
@@ -67,6 +68,10 @@ pub(crate) fn install() -> Metrics {
     describe_counter!(IN_VAIN, "Batches copied without asking that held an event which was stored.");
     describe_counter!(RETRIED, "Writes that failed through no fault of their rows and were tried again.");
     describe_counter!(REBALANCED, "Partition assignments received.");
+    describe_gauge!(
+        WAITING,
+        "1 while the consumer waits for this and is therefore not ready; else 0. /readyz has the reason."
+    );
     describe_counter!(
         OFFSETS_LOST,
         "Partitions reset because Kafka no longer had the next record: events were lost."
@@ -161,6 +166,11 @@ pub(crate) fn rebalanced() {
 /// Kafka had deleted records that were not read yet.
 pub(crate) fn offsets_lost() {
     counter!(OFFSETS_LOST).increment(1);
+}
+
+/// The consumer waits for something, or no longer.
+pub(crate) fn waiting(what: &'static str, waits: bool) {
+    gauge!(WAITING, "what" => what).set(f64::from(u8::from(waits)));
 }
 
 /// Records of one partition that are not stored yet.

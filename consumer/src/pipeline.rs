@@ -58,7 +58,10 @@ async fn hold(
         // The others are stored, however long this takes: the ledger must not count them twice.
         let held = batch.poisoned().len() + refused.len();
         metrics::settled(batch.settle_all_but(held));
-        breaker.wait(store).await?;
+        tokio::select! {
+            waited = breaker.wait(store) => waited?,
+            () = source.taken(batch) => {}
+        }
         if !source.is_ours(batch) {
             metrics::given_back(held);
             return Ok(None);

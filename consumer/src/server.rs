@@ -9,24 +9,21 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 use service::admin::Admin;
-use service::kafka::{KafkaArgs, reason};
-use service::topics;
+use service::kafka::reason;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::backoff::Backoff;
 use crate::breaker::Breaker;
 use crate::config::{Config, ConfigError};
 use crate::dead_letter::DeadLetters;
 use crate::health::Health;
 use crate::source::{Reader, Source, SourceError};
 use crate::store::Store;
+use crate::topics::{Alarm, Topics};
 use crate::{metrics, pipeline};
 
-/// How long one question to Kafka about its topics may take.
-const TOPICS_DEADLINE: Duration = Duration::from_secs(5);
 /// The part of the grace period that is left for saying goodbye to Kafka.
 const GOODBYE: f64 = 0.2;
 
@@ -85,15 +82,19 @@ impl Consumer {
 
         let stop = CancellationToken::new();
         let abandon = CancellationToken::new();
-        let (reader, source) = Reader::new(&config, Arc::clone(&health))?;
-        let dead_letters = DeadLetters::new(&config.kafka, Arc::clone(&health), abandon.clone())?;
+        let missing_topic = Alarm::default();
+        let (reader, source) = Reader::new(&config, Arc::clone(&health), missing_topic.clone())?;
+        let dead_letters =
+            DeadLetters::new(&config.kafka, Arc::clone(&health), missing_topic.clone(), abandon.clone())?;
         let database = config.database()?.0;
         announce(&config, &database, address);
         let store = Store::new(&database, config.writers as usize, config.write_timeout(), &health, &abandon);
         let limit = config.dead_letter_limit.percent();
         let breaker = Breaker::new(limit, config.dead_letter_retry(), Arc::clone(&health), stop.clone());
 
-        let flow = Flow { kafka: config.kafka, reader, source, store, breaker, dead_letters };
+        let topic = config.kafka.kafka_topic.clone();
+        let topics = Topics::new(config.kafka, Arc::clone(&health), missing_topic, stop.clone());
+        let flow = Flow { topic, topics, reader, source, store, breaker, dead_letters };
         let grace = config.shutdown.grace();
         let running = {
             let stop = stop.clone();
@@ -102,7 +103,7 @@ impl Consumer {
                 let _served = served.clone().drop_guard();
                 tokio::spawn(admin.serve(Arc::clone(&health) as Arc<_>, metrics, served));
                 tokio::select! {
-                    ended = flow.run(&stop, &health) => ended,
+                    ended = flow.run(&stop) => ended,
                     () = grace_period(&stop, &health, &abandon, grace) => {
                         tracing::warn!("the grace period is over; leaving without saying goodbye to Kafka");
                         Ok(())
@@ -135,7 +136,8 @@ impl Consumer {
 
 /// Everything that takes part in the flow.
 struct Flow {
-    kafka: KafkaArgs,
+    topic: String,
+    topics: Topics,
     reader: Reader,
     source: Source,
     store: Store,
@@ -144,37 +146,20 @@ struct Flow {
 }
 
 impl Flow {
-    async fn run(self, stop: &CancellationToken, health: &Health) -> Result<(), RunError> {
-        if !ensure_topics(&self.kafka, stop, health).await {
+    async fn run(self, stop: &CancellationToken) -> Result<(), RunError> {
+        if !self.topics.wait().await {
             return Ok(());
         }
         let reading = self.reader.start(stop.clone());
-        let topic = &self.kafka.kafka_topic;
-        let writing = pipeline::run(self.source, self.store, self.breaker, self.dead_letters, topic);
-        let (read, written) = tokio::join!(reading, writing);
+        let writing = pipeline::run(self.source, self.store, self.breaker, self.dead_letters, &self.topic);
+        let (read, written) = tokio::select! {
+            ended = async { tokio::join!(reading, writing) } => ended,
+            never = self.topics.watch() => match never {},
+        };
         if let Err(error) = written {
             tracing::warn!("{error}");
         }
         Ok(read.unwrap_or(Err(SourceError::Died))?)
-    }
-}
-
-/// Waits until both topics are there. Returns false when stopped before that.
-async fn ensure_topics(kafka: &KafkaArgs, stop: &CancellationToken, health: &Health) -> bool {
-    let mut backoff = Backoff::new();
-    loop {
-        let ensured = tokio::select! {
-            ensured = topics::ensure_topics(kafka, TOPICS_DEADLINE) => ensured,
-            () = stop.cancelled() => return false,
-        };
-        health.turned();
-        match ensured {
-            Ok(()) => return true,
-            Err(error) => health.kafka_is_down(&error.to_string()),
-        }
-        if backoff.wait(stop).await.is_err() {
-            return false;
-        }
     }
 }
 

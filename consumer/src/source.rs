@@ -4,23 +4,25 @@
 //! whoever stops. There are two batches: one filling here, one with the writer. Knows nothing of the database.
 
 mod group;
+mod lag;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Limits};
 use crate::config::Config;
-use crate::health::Health;
+use crate::health::{Health, Wait};
 use crate::source::group::{Group, WriterEnded};
+use crate::topics::Alarm;
 use crate::{clock, metrics};
 
 /// How long a poll waits for the first record of a batch: how fast a stop is noticed.
@@ -32,6 +34,9 @@ const BUSY: Duration = Duration::from_millis(5);
 const QUIET: Duration = Duration::from_millis(100);
 /// How long to wait for the writer with a full batch before pausing. Pausing throws away what was fetched ahead.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long after the last word of a topic's deletion partitions of that name can only be new ones. A consumer that gets
+/// none within this time is a spare, and leaves it to the others.
+const NEWNESS: Duration = Duration::from_secs(60);
 /// How often the age of the oldest event is told.
 const GAUGE: Duration = Duration::from_secs(1);
 
@@ -53,7 +58,7 @@ pub enum SourceError {
 pub(crate) struct Source {
     batches: mpsc::Receiver<Batch>,
     settled: blocking::Sender<Batch>,
-    generation: Arc<AtomicU64>,
+    generation: watch::Receiver<u64>,
 }
 
 impl Source {
@@ -70,7 +75,14 @@ impl Source {
 
     /// Whether the assignment that the batch was read under still holds.
     pub(crate) fn is_ours(&self, batch: &Batch) -> bool {
-        self.generation.load(Ordering::Acquire) == batch.generation
+        *self.generation.borrow() == batch.generation
+    }
+
+    /// Returns once the assignment that the batch was read under is over.
+    pub(crate) async fn taken(&self, batch: &Batch) {
+        let mut generation = self.generation.clone();
+        // A source that is gone has no assignment.
+        let _gone = generation.wait_for(|generation| *generation != batch.generation).await;
     }
 
     /// The batch is not ours any more and nothing more is done for it; so its offsets stay as they are.
@@ -86,6 +98,9 @@ pub(crate) struct Reader {
     topic: String,
     limits: Limits,
     health: Arc<Health>,
+    missing_topic: Alarm,
+    /// When the topic was found to be deleted, until reading has begun anew.
+    deleted: Option<Instant>,
     batches: mpsc::Sender<Batch>,
     /// What fills.
     batch: Batch,
@@ -96,22 +111,28 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The client, not yet subscribed, and the writer's end.
+    /// The client, not yet subscribed, and the writer's end. `missing_topic` is raised when the topic is unknown.
     ///
     /// # Errors
     /// When librdkafka refuses a property.
-    pub(crate) fn new(config: &Config, health: Arc<Health>) -> KafkaResult<(Self, Source)> {
+    pub(crate) fn new(
+        config: &Config,
+        health: Arc<Health>,
+        missing_topic: Alarm,
+    ) -> KafkaResult<(Self, Source)> {
         let (batches, to_write) = mpsc::channel(1);
         let (settled, done) = blocking::channel();
         let topic = config.kafka.kafka_topic.clone();
-        let generation = Arc::new(AtomicU64::new(0));
-        let group = Group::new(topic.clone(), done, Arc::clone(&generation), Arc::clone(&health));
+        let (changes, generation) = watch::channel(0);
+        let group = Group::new(topic.clone(), done, changes, Arc::clone(&health));
         let client = config.kafka.client_config("prompt-telemetry-consumer", &defaults(&config.group));
         let reader = Self {
             consumer: BaseConsumer::from_config_and_context(&client, group)?,
             topic,
             limits: config.limits(),
             health,
+            missing_topic,
+            deleted: None,
             batches,
             batch: Batch::default(),
             handed_over: Instant::now(),
@@ -136,17 +157,47 @@ impl Reader {
     }
 
     fn run(mut self, stop: &CancellationToken) -> Result<(), SourceError> {
-        self.consumer.subscribe(&[&self.topic]).map_err(SourceError::Subscribe)?;
+        self.subscribe()?;
         while !stop.is_cancelled() {
             match self.turn() {
                 Ok(()) => {}
                 Err(Ended::Writer(WriterEnded)) => return Ok(()),
-                Err(Ended::Kafka(error)) => return Err(SourceError::Fatal(error)),
+                Err(Ended::Source(error)) => return Err(error),
             }
         }
         // The writer may end first when time is up; what it held is read again by the next process.
         let _ = self.drain();
         Ok(())
+    }
+
+    fn subscribe(&self) -> Result<(), SourceError> {
+        self.consumer.subscribe(&[&self.topic]).map_err(SourceError::Subscribe)
+    }
+
+    /// Begins at the beginning of a topic that was deleted and made again, once we have partitions of it. Left alone,
+    /// librdkafka would go on from the offset that was reached, or committed, in the old one.
+    fn begin_anew(&mut self) -> Result<(), SourceError> {
+        let Some(deleted) = self.deleted else { return Ok(()) };
+        let mut assigned = self.consumer.assignment().unwrap_or_default();
+        if deleted.elapsed() > NEWNESS {
+            self.deleted = None;
+        }
+        if self.missing_topic.is_raised() || assigned.count() == 0 {
+            return Ok(());
+        }
+        self.deleted = None;
+        self.consumer.context().progress().abandon();
+        self.follow_assignment();
+        let begun = assigned
+            .set_all_offsets(Offset::Offset(0))
+            .and_then(|()| self.consumer.store_offsets(&assigned))
+            .and_then(|()| self.consumer.commit(&assigned, CommitMode::Sync));
+        if let Err(error) = begun {
+            tracing::warn!(%error, "the offsets of the deleted topic could not be set to zero");
+        }
+        self.health.waits(Wait::Group, "waiting for the group to assign partitions");
+        self.consumer.unsubscribe();
+        self.subscribe()
     }
 
     fn turn(&mut self) -> Result<(), Ended> {
@@ -158,7 +209,11 @@ impl Reader {
             self.hand_over()?;
         }
         self.pause(self.batch.is_full(&self.limits));
-        self.tell(now);
+        if now.saturating_duration_since(self.told) >= GAUGE {
+            self.told = now;
+            self.tell();
+            self.begin_anew().map_err(Ended::Source)?;
+        }
         let wait = match self.batch.time_left(&self.limits, now) {
             _ if self.paused => IDLE,
             None => IDLE,
@@ -170,8 +225,14 @@ impl Reader {
                 let opened = now.checked_sub(QUIET).map_or(now, |quiet| quiet.max(self.handed_over));
                 self.batch.push(&message, opened);
             }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Ended::Kafka(error)),
-            Some(Err(error)) => tell_fault(&error),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                return Err(Ended::Source(SourceError::Fatal(error)));
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.consumer.context().progress().reach_end(partition, &self.batch);
+                self.health.goes_on(Wait::Rights);
+            }
+            Some(Err(error)) => self.hear_fault(&error),
             None => self.follow_assignment(),
         }
         Ok(())
@@ -186,6 +247,7 @@ impl Reader {
         let empty = self.consumer.context().progress().begin(&self.batch);
         let batch = std::mem::replace(&mut self.batch, empty);
         self.handed_over = Instant::now();
+        self.health.goes_on(Wait::Rights);
         metrics::consumed(batch.records());
         self.batches.try_send(batch).map_err(|_| WriterEnded)
     }
@@ -195,6 +257,7 @@ impl Reader {
         if self.paused == wanted {
             return;
         }
+        self.consumer.context().progress().forget_ends();
         let assigned = self.consumer.assignment();
         let done = assigned.and_then(|partitions| match wanted {
             true => self.consumer.pause(&partitions),
@@ -221,12 +284,31 @@ impl Reader {
         }
     }
 
-    fn tell(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.told) >= GAUGE {
-            self.told = now;
-            let writing = self.consumer.context().progress().oldest();
-            let oldest = writing.into_iter().chain(self.batch.oldest()).min();
-            metrics::oldest_unwritten(oldest.map_or(0, |oldest| clock::unix_milliseconds() - oldest));
+    fn tell(&self) {
+        let progress = self.consumer.context().progress();
+        progress.lags(&self.batch).for_each(|(partition, lag)| metrics::lag(partition, lag));
+        let oldest = progress.oldest().into_iter().chain(self.batch.oldest()).min();
+        metrics::oldest_unwritten(oldest.map_or(0, |oldest| clock::unix_milliseconds() - oldest));
+    }
+
+    /// librdkafka goes on trying after each of these, and says some of them only once.
+    fn hear_fault(&mut self, error: &KafkaError) {
+        use RDKafkaErrorCode as Code;
+        match error.rdkafka_error_code() {
+            // Several times a second while a broker is away, which health says once.
+            Some(Code::BrokerTransportFailure | Code::AllBrokersDown) => {
+                tracing::debug!(%error, "a broker is away");
+            }
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+                self.health.waits(Wait::Topic, &format!("{}: {error}", self.topic));
+                self.deleted = Some(Instant::now());
+                self.missing_topic.raise();
+            }
+            Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
+                self.health.waits(Wait::Rights, &error.to_string());
+                self.missing_topic.raise();
+            }
+            _ => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
         }
     }
 
@@ -244,20 +326,10 @@ impl Reader {
     }
 }
 
-fn tell_fault(error: &KafkaError) {
-    match error.rdkafka_error_code() {
-        // Several times a second while a broker is away, which health says once.
-        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
-            tracing::debug!(%error, "a broker is away");
-        }
-        _ => tracing::warn!(%error, "Kafka could not be read; librdkafka tries again"),
-    }
-}
-
 /// Why a turn was the last.
 enum Ended {
     Writer(WriterEnded),
-    Kafka(KafkaError),
+    Source(SourceError),
 }
 
 impl From<WriterEnded> for Ended {
@@ -281,7 +353,12 @@ fn defaults(group: &str) -> Vec<(&str, &str)> {
         ("heartbeat.interval.ms", "3000"),
         ("max.poll.interval.ms", "300000"),
         ("statistics.interval.ms", "1000"),
-        ("topic.metadata.refresh.interval.ms", "30000"),
+        // How soon a topic that was deleted, or made anew, is noticed.
+        ("topic.metadata.refresh.interval.ms", "10000"),
+        // What a transaction has aborted was never said; its sender says it again, or means it to be gone.
+        ("isolation.level", "read_committed"),
+        // The end of a partition cannot be told from offsets alone; see `lag`.
+        ("enable.partition.eof", "true"),
         ("socket.keepalive.enable", "true"),
         // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
         ("queued.min.messages", "40000"),

@@ -6,6 +6,7 @@
 mod columns;
 mod fault;
 mod lane;
+mod pace;
 mod session;
 mod trust;
 
@@ -23,8 +24,8 @@ use crate::batch::Batch;
 use crate::health::Health;
 use crate::store::lane::Lane;
 
-/// How often an idle consumer looks whether the database is there.
-const PING: Duration = Duration::from_secs(5);
+/// How often an idle consumer looks whether the database would take a write.
+const PROBE: Duration = Duration::from_secs(5);
 /// Fewer rows than this are not worth a connection of their own. Measured with shares in the order of the rows: with 36,000
 /// events a second on two cores that did everything else too, two connections cost PostgreSQL 1.5 µs an event more than
 /// one, and the slowest events waited twice as long. A backlog comes in the largest batches, and has the second core to
@@ -35,7 +36,7 @@ const SHARE_FROM: usize = 4_000;
 /// Writes to one database over a few connections.
 pub(crate) struct Store {
     lanes: Vec<Lane>,
-    next_ping: Instant,
+    next_probe: Instant,
 }
 
 /// What became of a batch's rows.
@@ -60,15 +61,15 @@ impl Store {
         abandon: &CancellationToken,
     ) -> Self {
         let lane = |_| Lane::new(options.clone(), deadline, Arc::clone(health), abandon.clone());
-        Self { lanes: (0..writers).map(lane).collect(), next_ping: Instant::now() }
+        Self { lanes: (0..writers).map(lane).collect(), next_probe: Instant::now() }
     }
 
-    /// Sees now and then whether the database is there, while there is nothing to write: for the readiness.
+    /// Looks now and then whether the database would take a write, while there is nothing to write: for the readiness.
     pub(crate) async fn watch(&mut self) -> Infallible {
         loop {
-            tokio::time::sleep_until(self.next_ping).await;
-            self.lanes[0].ping().await;
-            self.next_ping = Instant::now() + PING;
+            tokio::time::sleep_until(self.next_probe).await;
+            self.lanes[0].probe().await;
+            self.next_probe = Instant::now() + PROBE;
         }
     }
 
@@ -77,7 +78,7 @@ impl Store {
     /// # Errors
     /// When it had to give up; some rows may be in, which whoever comes next finds by asking.
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<Written, GaveUp> {
-        self.next_ping = Instant::now() + PING;
+        self.next_probe = Instant::now() + PROBE;
         // No two rows of a batch have the same id, so the lanes are never in each other's way.
         let shares = batch.share_out(shares(batch.len(), self.lanes.len()));
         let batch = &*batch;
@@ -96,7 +97,7 @@ impl Store {
         refused: Vec<(usize, String)>,
         bearable: usize,
     ) -> Result<Written, GaveUp> {
-        self.next_ping = Instant::now() + PING;
+        self.next_probe = Instant::now() + PROBE;
         self.lanes[0].write_again(batch, refused, bearable).await
     }
 }

@@ -9,6 +9,7 @@ pub mod error;
 mod fetched;
 pub mod footprint;
 pub mod interrupt;
+pub mod pipe;
 pub mod place;
 pub mod port;
 pub mod process;

@@ -3,24 +3,28 @@
 //! librdkafka calls in here from the polling thread only, so between a look at the assignment and an offset stored under
 //! it nothing can come. An offset of an assignment that is over is never stored.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::statistics::Partition;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
+use tokio::sync::watch;
 
 use crate::batch::Batch;
-use crate::health::Health;
+use crate::health::{Health, Wait};
+use crate::source::lag::{Ends, Offsets};
 use crate::{logging, metrics};
 
 /// How long partitions that are asked back are kept for a write under way: whoever gets them next would only bring the
-/// same rows again. Far below the time after which the group goes on without us.
+/// same rows again. Far below the time after which the group goes on without us. The whole group stands still meanwhile,
+/// so there is no wait for a writer that waits itself.
 const LAST_WRITE: Duration = Duration::from_secs(5);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The writer is gone: it gave up, or something broke.
 #[derive(Debug)]
@@ -37,12 +41,17 @@ pub(crate) struct Group {
 pub(crate) struct Progress {
     topic: String,
     /// Shared with the writer, who only reads it.
-    generation: Arc<AtomicU64>,
-    /// A batch is with the writer; its oldest event's time of receipt.
-    writing: bool,
+    generation: watch::Sender<u64>,
+    /// The generation of the batch that is with the writer, and its oldest event's time of receipt.
+    writing: Option<u64>,
     oldest: Option<i64>,
     settled: Receiver<Batch>,
     spare: Batch,
+    /// Up to where partitions of this assignment were handed to the writer.
+    handed_over: BTreeMap<i32, i64>,
+    ends: Ends,
+    /// Of the partitions that are read, as last reported.
+    offsets: Vec<Offsets>,
 }
 
 impl Group {
@@ -50,16 +59,19 @@ impl Group {
     pub(crate) fn new(
         topic: String,
         settled: Receiver<Batch>,
-        generation: Arc<AtomicU64>,
+        generation: watch::Sender<u64>,
         health: Arc<Health>,
     ) -> Self {
         let progress = Progress {
             topic: topic.clone(),
             generation,
-            writing: false,
+            writing: None,
             oldest: None,
             settled,
             spare: Batch::default(),
+            handed_over: BTreeMap::new(),
+            ends: Ends::default(),
+            offsets: Vec::new(),
         };
         Self { topic, health, progress: Mutex::new(progress) }
     }
@@ -73,7 +85,7 @@ impl Group {
 impl Progress {
     /// The number of the assignment; it changes with every rebalance.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        *self.generation.borrow()
     }
 
     /// When intake received the oldest event that is with the writer.
@@ -83,8 +95,9 @@ impl Progress {
 
     /// The writer gets `batch`. Returns an empty one to fill next.
     pub(crate) fn begin(&mut self, batch: &Batch) -> Batch {
-        self.writing = true;
+        self.writing = Some(batch.generation);
         self.oldest = batch.oldest();
+        self.handed_over.extend(batch.next_offsets());
         let mut empty = std::mem::take(&mut self.spare);
         empty.reset(self.generation());
         empty
@@ -97,7 +110,7 @@ impl Progress {
         consumer: &BaseConsumer<Group>,
         patience: Duration,
     ) -> Result<bool, WriterEnded> {
-        if !self.writing {
+        if self.writing.is_none() {
             return Ok(true);
         }
         let batch = match self.settled.recv_timeout(patience) {
@@ -105,7 +118,7 @@ impl Progress {
             Err(RecvTimeoutError::Timeout) => return Ok(false),
             Err(RecvTimeoutError::Disconnected) => return Err(WriterEnded),
         };
-        self.writing = false;
+        self.writing = None;
         self.oldest = None;
         metrics::settled(batch.in_flight());
         if batch.generation == self.generation()
@@ -125,14 +138,54 @@ impl Progress {
         consumer.store_offsets(&offsets)
     }
 
+    /// The end of a partition was reached; `open` is what was read of it and is not handed over yet.
+    pub(crate) fn reach_end(&mut self, partition: i32, open: &Batch) {
+        let next = self.next_offset(partition, open);
+        self.ends.reach(partition, next);
+    }
+
+    /// What was fetched may be thrown away, and is fetched again.
+    pub(crate) fn forget_ends(&mut self) {
+        self.ends.forget();
+    }
+
+    /// The lag of each partition that is read, as far as it is known.
+    pub(crate) fn lags(&self, open: &Batch) -> impl Iterator<Item = (i32, i64)> {
+        self.offsets.iter().filter_map(|offsets| {
+            let partition = offsets.partition();
+            Some((partition, self.ends.lag(offsets, self.next_offset(partition, open))?))
+        })
+    }
+
+    /// What is to be read next of a partition, when anything was read of it under this assignment.
+    fn next_offset(&self, partition: i32, open: &Batch) -> Option<i64> {
+        open.next_offset(partition).or_else(|| self.handed_over.get(&partition).copied())
+    }
+
     /// The assignment is over.
-    fn let_go(&mut self, consumer: &BaseConsumer<Group>) {
-        // A lost assignment has a new owner already: there is nothing to wait for, nor to commit.
-        if !consumer.assignment_lost() {
+    fn let_go(&mut self, consumer: &BaseConsumer<Group>, health: &Health) {
+        // A lost assignment has a new owner already: there is nothing to wait for, nor to commit. Nor is there when the
+        // writer has a batch of an earlier one.
+        if !consumer.assignment_lost() && self.writing == Some(self.generation()) {
+            let deadline = Instant::now() + LAST_WRITE;
+            let mut patience = Duration::ZERO;
             // Without a writer there is nothing to wait for either; the next turn of the loop notices.
-            let _ended = self.settle(consumer, LAST_WRITE);
+            while matches!(self.settle(consumer, patience), Ok(false))
+                && health.writes()
+                && Instant::now() < deadline
+            {
+                patience = LOOK;
+            }
         }
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.abandon();
+    }
+
+    /// No offset of what was read so far is stored from now on.
+    pub(crate) fn abandon(&mut self) {
+        self.generation.send_modify(|generation| *generation += 1);
+        self.handed_over.clear();
+        self.ends.forget();
+        self.offsets.clear();
     }
 }
 
@@ -141,7 +194,7 @@ impl ConsumerContext for Group {
         match rebalance {
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = %list(partitions), lost = consumer.assignment_lost(), "partitions taken");
-                self.progress().let_go(consumer);
+                self.progress().let_go(consumer, &self.health);
                 // librdkafka remembers that a partition was paused after it is gone, and would never read it if it came
                 // back. Not when it comes: a resume then may make a read begin in the wrong place.
                 if let Err(error) = consumer.resume(partitions) {
@@ -160,7 +213,11 @@ impl ConsumerContext for Group {
         if let Rebalance::Assign(partitions) = rebalance {
             tracing::info!(partitions = %list(partitions), "partitions assigned");
             metrics::rebalanced();
-            self.health.joined();
+            self.health.goes_on(Wait::Group);
+            if partitions.count() == 0 {
+                // Nothing is to be read here, so nothing can be denied.
+                self.health.goes_on(Wait::Rights);
+            }
         }
     }
 
@@ -189,28 +246,13 @@ impl ClientContext for Group {
         self.health
             .kafka(statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP"));
         let partitions = statistics.topics.get(&self.topic).map(|topic| topic.partitions.values());
-        for partition in
-            partitions.into_iter().flatten().filter(|partition| partition.fetch_state == "active")
-        {
-            if let Some(lag) = lag(partition) {
-                metrics::lag(partition.partition, lag);
-            }
-        }
+        let active = partitions.into_iter().flatten().filter(|partition| partition.fetch_state == "active");
+        self.progress().offsets = active.map(Offsets::from).collect();
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "Kafka");
     }
-}
-
-/// From the end of the partition back to what is stored; unknown until Kafka has told both. librdkafka's own
-/// `consumer_lag` counts from what was committed, up to a second behind, and knows none before the first commit.
-fn lag(partition: &Partition) -> Option<i64> {
-    let known = |offset: &i64| *offset >= 0;
-    let end = Some(partition.hi_offset).filter(known)?;
-    let next =
-        [partition.stored_offset, partition.committed_offset, partition.lo_offset].into_iter().find(known)?;
-    Some((end - next).max(0))
 }
 
 fn list(partitions: &TopicPartitionList) -> String {

@@ -11,7 +11,8 @@ use sqlx::types::chrono::{DateTime, Utc};
 
 use crate::copy::{self, FIELDS, columns};
 
-/// Takes the columns of [`transpose`]. Rows whose id is stored are left out.
+/// Takes the columns of [`transpose`]. Rows whose id is stored are left out. No other conflict is ignored: a team's own
+/// unique key must refuse a row, not swallow it.
 pub(crate) const INSERT: &str = concat!(
     "insert into public.prompt_telemetry (",
     columns!(),
@@ -20,7 +21,7 @@ pub(crate) const INSERT: &str = concat!(
      $8::float8[], $9::int4[], $10::text[], $11::text[], $12::float8[], $13::float8[], $14::float8[], $15::float8[], \
      $16::float8[], $17::int4[], $18::bool[], $19::int4[], $20::float8[], $21::text[], $22::timestamptz[]) \
      as row (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22) \
-     on conflict do nothing"
+     on conflict (id) do nothing"
 );
 
 /// What the elements of each column are, in the order of a row's fields.

@@ -1,7 +1,7 @@
 //! Brings rows in over one connection: each exactly once, however often it is tried.
 //!
 //! Faults of the surroundings are tried again for ever; a row that the database refuses is found by splitting the rows
-//! until it stands alone.
+//! until it stands alone. A write that takes too long is split too.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, GaveUp, jitter};
 use crate::batch::Batch;
-use crate::health::Health;
+use crate::health::{Health, Wait};
 use crate::metrics;
 use crate::store::Written;
 use crate::store::fault::{Fault, Refusal};
+use crate::store::pace::Pace;
 use crate::store::session::{Method, Session};
 use crate::store::trust::Trust;
 
-/// How long to leave to the other writer, at most, when two bring the same events.
+/// How long to leave to the other writer, at most, when two are in each other's way.
 const STEP_ASIDE: Duration = Duration::from_millis(100);
 /// Fewer rows than this are inserted at once: one round trip instead of three, and nobody waits for the third. COPY ends
 /// with a tiny message of its own, which sqlx 0.9.0 (it lacks TCP_NODELAY) sends only when what came before it has been
@@ -32,9 +33,32 @@ pub(crate) struct Lane {
     /// Whether the login may COPY, as far as is known.
     may_copy: bool,
     trust: Trust,
+    pace: Pace,
     health: Arc<Health>,
     /// Cancelled when there is no time left to try again.
     abandon: CancellationToken,
+}
+
+/// What became of rows that were written together.
+enum Piece {
+    /// All are in the table; so many are new.
+    Stored(u64),
+    /// None is, because of one of them.
+    Refused(Refusal),
+    /// None is known to be, because they were too many for the deadline.
+    TooMuch,
+}
+
+/// What follows a write that failed.
+enum Next {
+    /// Nothing: the rows are taken back.
+    End(Piece),
+    /// Another try at once.
+    Now(Method),
+    /// Another try when whoever is in the way had time to finish.
+    Aside(Method),
+    /// Another try after a while, longer each time.
+    Later(Method),
 }
 
 impl Lane {
@@ -46,14 +70,14 @@ impl Lane {
         abandon: CancellationToken,
     ) -> Self {
         let session = Session::new(options, deadline);
-        Self { session, may_copy: true, trust: Trust::new(), health, abandon }
+        Self { session, may_copy: true, trust: Trust::new(), pace: Pace::new(), health, abandon }
     }
 
-    /// Looks whether the database is there.
-    pub(crate) async fn ping(&mut self) {
-        match self.session.ping().await {
-            Err(Fault::Surroundings(error)) => self.health.postgres_is_down(&error),
-            _ => self.health.postgres_is_up(),
+    /// Looks whether the database would take a write.
+    pub(crate) async fn probe(&mut self) {
+        match self.session.probe().await {
+            Ok(()) => self.health.goes_on(Wait::Postgres),
+            Err(error) => self.health.waits(Wait::Postgres, &error),
         }
     }
 
@@ -105,73 +129,113 @@ impl Lane {
         pieces: &mut Vec<Range<usize>>,
         written: &mut Written,
     ) -> Result<(), GaveUp> {
+        let (rows, rest) = self.pace.cut(rows);
+        pieces.extend(rest);
         match self.write_piece(batch, rows.clone()).await? {
-            Ok(inserted) => {
+            Piece::Stored(inserted) => {
                 written.inserted += inserted;
                 written.duplicates += rows.len() as u64 - inserted;
             }
-            Err(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
-            Err(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
+            Piece::Refused(refusal) if rows.len() == 1 => written.refused.push((rows.start, refusal.error)),
+            Piece::Refused(refusal) => pieces.extend(split(&rows, refusal.row).into_iter().rev()),
+            Piece::TooMuch => pieces.extend(split(&rows, None).into_iter().rev()),
         }
         Ok(())
     }
 
     /// Brings the rows in, all or none, trying again until the database takes or refuses them.
-    async fn write_piece(
-        &mut self,
-        batch: &Batch,
-        rows: Range<usize>,
-    ) -> Result<Result<u64, Refusal>, GaveUp> {
+    async fn write_piece(&mut self, batch: &Batch, rows: Range<usize>) -> Result<Piece, GaveUp> {
         if rows.is_empty() {
-            return Ok(Ok(0));
+            return Ok(Piece::Stored(0));
         }
-        let mut method = self.method(rows.len());
+        let count = rows.len();
+        let mut method = self.method(count);
         let mut backoff = Backoff::new();
+        // A trigger that looks before it inserts can lose a race, so a row alone gets a second try.
+        let mut second_try = count == 1;
         loop {
             let tried = tokio::select! {
                 tried = self.session.write(batch, rows.clone(), method) => tried,
                 () = self.abandon.cancelled() => return Err(GaveUp),
             };
             self.health.turned();
-            match tried {
+            let next = match tried {
                 Ok(inserted) => {
-                    self.health.postgres_is_up();
-                    self.trust.learn(rows.len() as u64 - inserted);
-                    return Ok(Ok(inserted));
+                    self.health.goes_on(Wait::Postgres);
+                    self.trust.learn(count as u64 - inserted);
+                    self.pace.in_time(count);
+                    return Ok(Piece::Stored(inserted));
                 }
-                Err(Fault::Refused(refusal)) => {
-                    self.health.postgres_is_up();
-                    return Ok(Err(refusal));
+                Err(Fault::Refused(refusal)) if refusal.by_function && second_try => {
+                    second_try = false;
+                    Next::Aside(method)
                 }
-                Err(Fault::Overtaken) if method == Method::Copy => {
-                    metrics::copied_in_vain();
-                    self.trust.break_off();
-                    method = Method::AskThenCopy;
-                }
-                Err(Fault::Overtaken) => {
-                    metrics::overtaken();
-                    method = Method::Insert;
+                Err(fault) => self.next(fault, method, count),
+            };
+            match next {
+                Next::End(piece) => return Ok(piece),
+                Next::Now(other) => method = other,
+                Next::Aside(other) => {
+                    method = other;
                     tokio::time::sleep(jitter(STEP_ASIDE)).await;
                 }
-                Err(Fault::NoCopy(error)) if self.may_copy => {
-                    tracing::warn!(
-                        error,
-                        "COPY is not allowed: inserting from now on, which is slower; \
-                        to use COPY have an administrator run \"alter role LOGIN bypassrls\" and restart"
-                    );
-                    self.may_copy = false;
-                    method = Method::Insert;
-                }
-                Err(Fault::Surroundings(error) | Fault::NoCopy(error)) => {
-                    metrics::write_retried();
-                    self.health.postgres_is_down(&error);
-                    if method == Method::Copy {
-                        // It may have been stored, and only the answer lost.
-                        method = Method::AskThenCopy;
-                    }
+                Next::Later(other) => {
+                    method = other;
                     backoff.wait(&self.abandon).await?;
                 }
             }
+        }
+    }
+
+    /// What to do about a write of `count` rows that failed.
+    fn next(&mut self, fault: Fault, method: Method, count: usize) -> Next {
+        match fault {
+            Fault::Refused(refusal) => {
+                self.health.goes_on(Wait::Postgres);
+                Next::End(Piece::Refused(refusal))
+            }
+            Fault::Overtaken(_) if method == Method::Copy => {
+                metrics::copied_in_vain();
+                self.trust.break_off();
+                Next::Now(Method::AskThenCopy)
+            }
+            Fault::Overtaken(_) if method == Method::AskThenCopy => {
+                metrics::overtaken();
+                Next::Aside(Method::Insert)
+            }
+            Fault::NoCopy(error) if method != Method::Insert => {
+                self.no_copy(&error);
+                Next::Now(Method::Insert)
+            }
+            Fault::TooMuch(error) => {
+                self.wait_for_postgres(&format!("{error} ({count} rows at once)"));
+                self.trust.doubt();
+                self.pace.too_slow(count);
+                if count > 1 { Next::End(Piece::TooMuch) } else { Next::Later(method) }
+            }
+            Fault::Surroundings(error)
+            | Fault::Locked(error)
+            | Fault::NoCopy(error)
+            | Fault::Overtaken(error) => {
+                self.wait_for_postgres(&error);
+                // It may have been stored, and only the answer lost.
+                Next::Later(if method == Method::Copy { Method::AskThenCopy } else { method })
+            }
+        }
+    }
+
+    fn wait_for_postgres(&self, error: &str) {
+        metrics::write_retried();
+        self.health.waits(Wait::Postgres, error);
+    }
+
+    fn no_copy(&mut self, error: &str) {
+        if std::mem::take(&mut self.may_copy) {
+            tracing::warn!(
+                error,
+                "COPY is not allowed: inserting from now on, which is slower; \
+                to use COPY have an administrator run \"alter role LOGIN bypassrls\" and restart"
+            );
         }
     }
 

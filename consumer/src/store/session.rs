@@ -7,13 +7,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
-use tokio::time::timeout;
+use sqlx::{ConnectOptions, Connection, Row};
+use tokio::time::{Instant, timeout};
 
 use crate::batch::Batch;
-use crate::copy;
+use crate::copy::{self, columns};
 use crate::store::columns::{self, INSERT};
-use crate::store::fault::Fault;
+use crate::store::fault::{Fault, Refusal};
 
 /// Which of the ids are stored already, by their place in the list, from 1. A look into the key's index for each id,
 /// whatever the planner believes of the table: a join would read all of it while its statistics still say it is empty.
@@ -22,8 +22,20 @@ const ASK: &str = "select asked.place from unnest($1::uuid[]) with ordinality as
                    where stored.id = asked.id limit 1) as found";
 /// How much of the rows is copied into one message to the server.
 const CHUNK: usize = 256 * 1024;
+/// What a write needs, without writing: a server that takes writes; the table and its columns; the rights to insert and to
+/// name the id. It runs no trigger, and does not wait for locks.
+const PROBE: &str = concat!(
+    "set local lock_timeout = '100ms'; show transaction_read_only; explain (costs off) insert into public.prompt_telemetry (",
+    columns!(),
+    ") values (default, default, default, default, default, default, default, default, default, default, default, \
+     default, default, default, default, default, default, default, default, default, default, default) \
+     on conflict (id) do nothing"
+);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-const PING_DEADLINE: Duration = Duration::from_secs(5);
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer than this is asked whether it still is one. The server, a pooler or a firewall may
+/// have closed it, which is no fault and nobody's concern.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// How rows are brought in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +51,8 @@ pub(crate) enum Method {
 /// The connection, and how to open it.
 pub(crate) struct Session {
     options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    /// Since when it is idle.
+    connection: Option<(PgConnection, Instant)>,
     deadline: Duration,
 }
 
@@ -68,11 +81,25 @@ impl Session {
         Self { options, connection: None, deadline }
     }
 
-    /// Whether the database answers and the table is there.
-    pub(crate) async fn ping(&mut self) -> Result<(), Fault> {
-        let mut connection = self.take().await?;
-        let answer = timeout(PING_DEADLINE, ask(&mut connection, &[])).await;
-        self.give_back(connection, answer.map_err(|_| Fault::timed_out(PING_DEADLINE)).flatten()).map(drop)
+    /// Whether the database would take a write; see [`PROBE`].
+    ///
+    /// # Errors
+    /// Why not, as one sentence.
+    pub(crate) async fn probe(&mut self) -> Result<(), String> {
+        let probed = async {
+            let mut connection = self.take().await?;
+            let probed = timeout(PROBE_DEADLINE, would_write(&mut connection)).await;
+            let probed = probed.unwrap_or_else(|_| Err(Fault::silent(PROBE_DEADLINE)));
+            self.give_back(connection, probed)
+        };
+        probed.await.map_err(|fault| match fault {
+            Fault::Refused(Refusal { error, .. })
+            | Fault::Overtaken(error)
+            | Fault::NoCopy(error)
+            | Fault::TooMuch(error)
+            | Fault::Locked(error)
+            | Fault::Surroundings(error) => error,
+        })
     }
 
     /// Brings in those of the batch's `rows` that are new, all or none. Returns how many that were.
@@ -95,22 +122,43 @@ impl Session {
     }
 
     async fn take(&mut self) -> Result<PgConnection, Fault> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => timeout(CONNECT_DEADLINE, PgConnection::connect_with(&self.options))
-                .await
-                .map_err(|_| Fault::timed_out(CONNECT_DEADLINE))?
-                .map_err(Fault::from),
+        if let Some((mut connection, since)) = self.connection.take()
+            && (since.elapsed() < FRESH || is_alive(&mut connection).await)
+        {
+            return Ok(connection);
         }
+        timeout(CONNECT_DEADLINE, PgConnection::connect_with(&self.options))
+            .await
+            .map_err(|_| Fault::silent(CONNECT_DEADLINE))?
+            .map_err(Fault::from)
     }
 
     /// Keeps the connection unless something is wrong with more than a row; whoever was cut off in the middle does not
     /// come here, and takes the connection with them.
     fn give_back<T>(&mut self, connection: PgConnection, result: Result<T, Fault>) -> Result<T, Fault> {
-        if !matches!(result, Err(Fault::Surroundings(_))) {
-            self.connection = Some(connection);
+        if !matches!(result, Err(Fault::Surroundings(_) | Fault::TooMuch(_))) {
+            self.connection = Some((connection, Instant::now()));
         }
         result
+    }
+}
+
+async fn is_alive(connection: &mut PgConnection) -> bool {
+    matches!(timeout(PROBE_DEADLINE, connection.ping()).await, Ok(Ok(())))
+}
+
+async fn would_write(connection: &mut PgConnection) -> Result<(), Fault> {
+    let answers = match sqlx::raw_sql(PROBE).fetch_all(connection).await.map_err(Fault::from) {
+        // Somebody builds an index, or migrates. A write would wait, and be told if that takes too long.
+        Err(Fault::Locked(_)) => return Ok(()),
+        answers => answers?,
+    };
+    let read_only = answers.first().map(|row| row.try_get::<String, _>(0)).transpose()?;
+    match read_only.as_deref() {
+        Some("off") => Ok(()),
+        _ => Err(Fault::Surroundings(
+            "the server takes no writes: it is a standby, or default_transaction_read_only is on".to_owned(),
+        )),
     }
 }
 

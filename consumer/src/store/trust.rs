@@ -38,6 +38,11 @@ impl Trust {
         }
     }
 
+    /// A write was given up, and may have been stored all the same.
+    pub(crate) fn doubt(&mut self) {
+        self.clean = 0;
+    }
+
     /// A batch that was not asked about held a duplicate, and its COPY was in vain.
     pub(crate) fn break_off(&mut self) {
         self.clean = 0;

@@ -15,9 +15,13 @@ const EAGER: [&str; 6] =
 
 /// A consumer with an open breaker: 200 of 1,000 events are refused.
 async fn tripped() -> (Scene, Process) {
+    tripped_with(&EAGER).await
+}
+
+async fn tripped_with(more: &[&str]) -> (Scene, Process) {
     let scene = Scene::new().await;
     execute(&mut scene.owner().await, REFUSE).await;
-    let process = Process::start(&scene, &EAGER).await;
+    let process = Process::start(&scene, more).await;
     scene.produce(&events(1_000)).await;
     wait_open(&process).await;
     (scene, process)
@@ -142,5 +146,24 @@ async fn partitions_that_go_to_another_one_are_held_there_and_not_here() {
             + metric("consumer_events_given_back_total").await;
         assert_eq!(metric("consumer_events_consumed_total").await, settled);
     }
+    assert!(process.terminate() && second.terminate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_batch_does_not_wait_for_the_next_try_when_its_partitions_are_taken() {
+    let patient =
+        ["--batch-records", "1000", "--batch-wait-ms", "2000", "--dead-letter-retry-seconds", "3600"];
+    let (scene, process) = tripped_with(&patient).await;
+    let second = Process::start_unready(&scene, &patient);
+    wait_open(&second).await;
+    eventually("the first one gave back what it held", PATIENCE, || async {
+        (process.metric("consumer_events_given_back_total").await > 0.0).then_some(())
+    })
+    .await;
+    // It reads and judges the partitions that it has now.
+    eventually("the first one holds another batch", PATIENCE, || async {
+        (process.metric("consumer_events_consumed_total").await > 1_000.0).then_some(())
+    })
+    .await;
     assert!(process.terminate() && second.terminate());
 }

@@ -1,32 +1,9 @@
 //! Postgres away, hung, or not prepared: nothing is dead-lettered, nothing is committed, and all of it comes later.
 
-use local::testing::eventually;
-use sqlx::{Connection, PgConnection};
-
 use crate::events::events;
-use crate::scene::{PATIENCE, Scene, execute, stop};
+use crate::scene::{Scene, execute, neighbour, stop, wait_unready};
 use consumer::migrate::migrate;
 use consumer::server::Consumer;
-
-async fn readiness(consumer: &Consumer) -> (u16, String) {
-    let answer = reqwest::get(format!("http://{}/readyz", consumer.admin_addr())).await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
-}
-
-async fn wait_unready(consumer: &Consumer, word: &str) {
-    eventually(&format!("readiness speaks of {word}"), PATIENCE, || async {
-        let (status, text) = readiness(consumer).await;
-        (status == 503 && text.contains(word)).then_some(())
-    })
-    .await;
-}
-
-/// Connects to another database of the same server than the scene's own.
-async fn neighbour(scene: &Scene) -> PgConnection {
-    let url = scene.database.superuser_url();
-    let (server, _) = url.rsplit_once('/').unwrap();
-    PgConnection::connect(&format!("{server}/postgres")).await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_postgres_is_away_events_wait_and_then_every_one_is_stored() {

@@ -50,13 +50,7 @@ impl Scene {
 
     pub(crate) async fn unmigrated() -> Self {
         let (database, topic) = (TestDatabase::create().await, topic());
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", bootstrap_servers())
-            .set("message.max.bytes", "8000000")
-            .set("linger.ms", "5")
-            .create()
-            .unwrap();
-        let scene = Self { database, topic, producer };
+        let scene = Self { database, topic, producer: producer() };
         if !broker_is_apache() {
             // It creates topics only in its own way.
             create_topic(&scene.topic, PARTITIONS).await;
@@ -104,11 +98,24 @@ impl Scene {
 
     /// Sends records as intake does. Returns when all are acknowledged.
     pub(crate) async fn produce<'a>(&self, values: impl IntoIterator<Item = &'a String>) {
+        self.produce_with(&self.producer, values).await;
+    }
+
+    /// The same by a client that knows nothing of what the topic was before.
+    pub(crate) async fn produce_anew<'a>(&self, values: impl IntoIterator<Item = &'a String>) {
+        self.produce_with(&producer(), values).await;
+    }
+
+    async fn produce_with<'a>(
+        &self,
+        producer: &FutureProducer,
+        values: impl IntoIterator<Item = &'a String>,
+    ) {
         let headers = || OwnedHeaders::new().insert(Header { key: "schema-version", value: Some("1") });
         let send = |(place, value): (usize, &'a String)| {
             let key = place.to_string();
             let record = FutureRecord::to(&self.topic).key(&key).payload(value).headers(headers());
-            self.producer.send_result(record).map_err(|(error, _)| error).unwrap()
+            producer.send_result(record).map_err(|(error, _)| error).unwrap()
         };
         let sent: Vec<_> = values.into_iter().enumerate().map(send).collect();
         for delivery in sent {
@@ -118,6 +125,18 @@ impl Scene {
 
     pub(crate) async fn produce_record(&self, record: FutureRecord<'_, [u8], [u8]>) {
         self.producer.send(record, PATIENCE).await.map_err(|(error, _)| error).unwrap();
+    }
+
+    /// The name of the database.
+    pub(crate) fn database_name(&self) -> String {
+        self.database.superuser_url().rsplit_once('/').unwrap().1.to_owned()
+    }
+
+    /// Ends the sessions of the consumer.
+    pub(crate) async fn end_sessions(&self) {
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and application_name = 'prompt-telemetry-consumer'";
+        execute(&mut self.superuser().await, end).await;
     }
 
     pub(crate) async fn owner(&self) -> PgConnection {
@@ -245,12 +264,43 @@ impl Scene {
     }
 }
 
+fn producer() -> FutureProducer {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers())
+        .set("message.max.bytes", "8000000")
+        .set("linger.ms", "5")
+        .create()
+        .unwrap()
+}
+
 pub(crate) async fn wait_ready(consumer: &Consumer) {
     let url = format!("http://{}/readyz", consumer.admin_addr());
     eventually("the consumer is ready", PATIENCE, || async {
         reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()).then_some(())
     })
     .await;
+}
+
+/// Waits until the consumer is not ready, with this word in the reason.
+pub(crate) async fn wait_unready(consumer: &Consumer, word: &str) {
+    eventually(&format!("the readiness speaks of {word}"), PATIENCE, || async {
+        let (status, text) = readiness(consumer).await;
+        (status == 503 && text.contains(word)).then_some(())
+    })
+    .await;
+}
+
+/// The status and the text of the readiness.
+pub(crate) async fn readiness(consumer: &Consumer) -> (u16, String) {
+    let answer = reqwest::get(format!("http://{}/readyz", consumer.admin_addr())).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// Connects to another database of the same server than the scene's own.
+pub(crate) async fn neighbour(scene: &Scene) -> PgConnection {
+    let url = scene.database.superuser_url();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    PgConnection::connect(&format!("{server}/postgres")).await.unwrap()
 }
 
 /// Stops it and expects a clean end.

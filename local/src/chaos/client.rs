@@ -73,6 +73,12 @@ impl Client {
         }
     }
 
+    /// Reads the list of prompts. Returns whether it was answered, which nobody promises while something is broken.
+    pub async fn look(&self) -> bool {
+        let url = format!("{}/api/telemetry/prompts/performance", self.url);
+        self.http.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
     async fn send(&self, shipment: &Shipment) -> Result<(), Again> {
         let url = format!("{}{}", self.url, shipment.path);
         let request = self.http.post(url).header("content-type", "application/json");

@@ -43,6 +43,11 @@ pub enum Kind {
     CutCopy,
     /// There is no room for another page of the table.
     FillDisk,
+    /// Each connection to Postgres carries less than the load needs.
+    SlowPostgres,
+    /// Connections to Postgres stay open and nothing answers any more. New ones are accepted and not answered either, or
+    /// work.
+    SilentPostgres,
     /// The group's offsets go back to zero.
     Rewind,
     /// A third consumer comes and goes every few seconds.
@@ -51,7 +56,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 21] = [
         Kind::KillIngest,
         Kind::KillConsumer,
         Kind::KillBroker,
@@ -69,6 +74,8 @@ impl Kind {
         Kind::ExhaustConnections,
         Kind::CutCopy,
         Kind::FillDisk,
+        Kind::SlowPostgres,
+        Kind::SilentPostgres,
         Kind::Rewind,
         Kind::Churn,
     ];
@@ -79,7 +86,7 @@ impl Kind {
 pub struct Fault {
     /// What happens.
     pub kind: Kind,
-    /// To which consumer or broker, from 0; without a meaning where there is but one.
+    /// To which consumer or broker, from 0; of silence, which sort; without a meaning where there is but one.
     pub which: usize,
     /// For how long: until what was killed is started again, or until all is as it was.
     pub lasts: Duration,
@@ -106,6 +113,11 @@ impl fmt::Display for Fault {
             Kind::ExhaustConnections => write!(formatter, "Postgres runs out of connections"),
             Kind::CutCopy => write!(formatter, "backends are killed in the middle of COPY"),
             Kind::FillDisk => write!(formatter, "the table's disk is full"),
+            Kind::SlowPostgres => write!(formatter, "Postgres is slow"),
+            Kind::SilentPostgres if self.which == 0 => {
+                write!(formatter, "Postgres accepts connections and never answers")
+            }
+            Kind::SilentPostgres => write!(formatter, "open connections to Postgres fall silent"),
             Kind::Rewind => write!(formatter, "the group's offsets go back to zero"),
             Kind::Churn => write!(formatter, "a third consumer comes and goes"),
         }?;

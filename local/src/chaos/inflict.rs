@@ -55,6 +55,8 @@ impl Scene<'_> {
             Kind::ExhaustConnections => return postgres::exhaust(stage, lasts).await.map(Some),
             Kind::CutCopy => return postgres::cut_copies(stage, self.load, lasts).await.map(Some),
             Kind::FillDisk => return postgres::fill_disk(stage, lasts).await.map(Some),
+            Kind::SlowPostgres => postgres::slow(stage, lasts).await,
+            Kind::SilentPostgres => postgres::silence(stage, fault.which == 0, lasts).await,
             Kind::Rewind => self.rewind().await?,
             Kind::Churn => self.churn(lasts).await?,
         }

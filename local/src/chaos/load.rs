@@ -21,6 +21,8 @@ const SINGLE_REST: Duration = Duration::from_millis(100);
 /// Clients that send batches, and how long each rests: about 250 events a second.
 const BATCHERS: u64 = 4;
 const BATCH_REST: Duration = Duration::from_millis(400);
+/// How long a reader rests.
+const LOOK_REST: Duration = Duration::from_millis(500);
 const BATCH: std::ops::Range<usize> = 10..41;
 /// One shipment in so many is sent twice.
 const TWICE_IN: usize = 50;
@@ -45,6 +47,7 @@ impl Load {
     pub fn start(client: Client, seed: u64) -> Load {
         let ending = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
+        tasks.spawn(look(client.clone(), Arc::clone(&ending)));
         for number in 0..SINGLES + BATCHERS {
             let random = Random::new(seed ^ number.wrapping_mul(0x9E37_79B9));
             let (client, ending) = (client.clone(), Arc::clone(&ending));
@@ -73,6 +76,14 @@ impl Load {
         let _gives_up =
             tokio::time::timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
         tasks.shutdown().await;
+    }
+}
+
+/// One person looks at the panel all the time, so that there are reads for faults to break.
+async fn look(client: Client, ending: Arc<AtomicBool>) {
+    while !ending.load(Ordering::Relaxed) {
+        client.look().await;
+        tokio::time::sleep(LOOK_REST).await;
     }
 }
 

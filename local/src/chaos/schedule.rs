@@ -52,6 +52,7 @@ fn fault(kind: Kind, limits: &Limits, random: &mut Random) -> Fault {
     let choices = match kind {
         Kind::KillConsumer | Kind::PauseConsumer | Kind::DrainConsumer => CONSUMERS,
         Kind::KillBroker | Kind::PauseBroker | Kind::StopBroker => limits.brokers,
+        Kind::SilentPostgres => 2,
         _ => 1,
     };
     Fault { kind, which: random.below(choices), lasts }

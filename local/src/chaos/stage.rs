@@ -14,6 +14,7 @@ use crate::chaos::fault::CONSUMERS;
 use crate::error::Error;
 use crate::footprint;
 use crate::kafka::{Apache, Data};
+use crate::pipe::Pipe;
 use crate::port;
 use crate::postgres::{self, Cluster, Database};
 use crate::services::{self, Kafka, Service};
@@ -45,13 +46,15 @@ pub struct Stage {
     pub third: Mutex<Service>,
     /// In between.
     pub broker: Mutex<Apache>,
+    /// What the services' connections to Postgres lead through.
+    pub pipe: Pipe,
     /// Where everything ends.
     pub postgres: Mutex<Cluster>,
     /// What the table lies on, where it could be arranged.
     pub disk: Option<Disk>,
     /// Held by whoever changes who is in the consumers' group.
     pub group: Mutex<()>,
-    /// The database's URLs.
+    /// The database's URLs, which do not lead through the pipe.
     pub database: Database,
     /// The administrator's URL, to another database.
     pub superuser_url: String,
@@ -77,6 +80,9 @@ impl Stage {
         };
         let cluster = Cluster::temporary(settings).await?;
         let database = cluster.database("telemetry").await?;
+        let pipe = Pipe::open(cluster.port()).await;
+        let consumer_url = pipe.through(&database.consumer_url);
+        let ingest_url = pipe.through(&database.ingest_url);
         let broker = Apache::start(&name("kafka"), options.nodes, Data::Temporary).await?;
         let kafka = settings_of(broker.bootstrap_servers(), options.nodes);
         services::migrate(&options.name, &database.owner_url).await?;
@@ -86,13 +92,12 @@ impl Stage {
 
         let consumer = async |number: usize| {
             let name = name(&format!("consumer-{number}"));
-            services::consumer(&name, &kafka, &database.consumer_url, &impatience()).await
+            services::consumer(&name, &kafka, &consumer_url, &impatience()).await
         };
         let consumers = [Mutex::new(consumer(1).await?), Mutex::new(consumer(2).await?)];
         let mut third = consumer(3).await?;
         third.stop().await?;
-        let ingest =
-            services::ingest(&name("ingest"), port::free(), &kafka, &database.ingest_url, &[]).await?;
+        let ingest = services::ingest(&name("ingest"), port::free(), &kafka, &ingest_url, &[]).await?;
         Ok(Stage {
             ingest_url: ingest.url().to_owned(),
             superuser_url: cluster.superuser_url(),
@@ -100,6 +105,7 @@ impl Stage {
             consumers,
             third: Mutex::new(third),
             broker: Mutex::new(broker),
+            pipe,
             postgres: Mutex::new(cluster),
             disk,
             group: Mutex::new(()),

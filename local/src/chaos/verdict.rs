@@ -1,10 +1,12 @@
 //! What must hold when all faults are over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::chaos::client::Client;
 use crate::chaos::ledger::Ledger;
 use crate::chaos::stage::{Stage, connect};
 use crate::error::Error;
@@ -12,6 +14,8 @@ use crate::{group, oracle};
 
 /// How long the consumers may take for what is left, and for everything once more after a rewind.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(180);
+/// How long ingest's connections to the database may take to heal.
+const READ_DEADLINE: Duration = Duration::from_secs(45);
 /// Examples named of each sort.
 const EXAMPLES: usize = 5;
 const MEBIBYTE: u64 = 1 << 20;
@@ -29,8 +33,9 @@ pub fn consumer_bytes(brokers: u64) -> u64 {
 ///
 /// # Errors
 /// When a server does not answer.
-pub async fn pass(stage: &Stage, ledger: &Ledger) -> Result<Vec<String>, Error> {
+pub async fn pass(stage: &Stage, ledger: &Arc<Ledger>) -> Result<Vec<String>, Error> {
     let mut breaches = ledger.surprises();
+    breaches.extend(reads(stage, ledger).await);
     breaches.extend(drained(stage).await);
     let mut owner = connect(&stage.database.owner_url).await?;
     let stored: Vec<Uuid> = sqlx::query_scalar("select id from prompt_telemetry")
@@ -56,6 +61,19 @@ pub async fn pass(stage: &Stage, ledger: &Ledger) -> Result<Vec<String>, Error> 
     }
     breaches.extend(memory(stage).await);
     Ok(breaches)
+}
+
+/// Waits until the numbers can be read again.
+async fn reads(stage: &Stage, ledger: &Arc<Ledger>) -> Option<String> {
+    let client = Client::new(&stage.ingest_url, Arc::clone(ledger));
+    let start = Instant::now();
+    while start.elapsed() < READ_DEADLINE {
+        if client.look().await {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Some(format!("after {} s the numbers still cannot be read", READ_DEADLINE.as_secs()))
 }
 
 /// Waits until every record is committed.

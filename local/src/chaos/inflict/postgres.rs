@@ -93,6 +93,23 @@ pub(super) async fn cut_copies(stage: &Stage, load: &Load, lasts: Duration) -> R
     Ok(format!("{cut} COPYs were cut"))
 }
 
+/// Lets the services' connections carry little.
+pub(super) async fn slow(stage: &Stage, lasts: Duration) {
+    let _postgres = stage.postgres.lock().await;
+    stage.pipe.slow(true);
+    sleep(lasts).await;
+    stage.pipe.slow(false);
+}
+
+/// Lets the services' connections fall silent for good, and new ones, when `all`, for as long as it lasts.
+pub(super) async fn silence(stage: &Stage, all: bool, lasts: Duration) {
+    let _postgres = stage.postgres.lock().await;
+    stage.pipe.refuse_answers(all);
+    stage.pipe.silence();
+    sleep(lasts).await;
+    stage.pipe.refuse_answers(false);
+}
+
 /// Leaves no room for another page of the table.
 pub(super) async fn fill_disk(stage: &Stage, lasts: Duration) -> Result<String, Error> {
     let Some(disk) = &stage.disk else {
