@@ -52,8 +52,9 @@ test-long: ## what is too slow for `make test`, the suites of LONG_TESTS (LONG_T
 	done
 
 # The suites of test-long, with the minutes that each takes on two cores:
-#   test-hosts   2   the packed SDK in fresh Vite, Next, Jest and Vitest projects and plain pages
-LONG_TESTS ?= test-hosts
+#   test-hosts     2   the packed SDK in fresh Vite, Next, Jest and Vitest projects and plain pages
+#   test-postgres  3   PostgreSQL 15 to 18
+LONG_TESTS ?= test-hosts test-postgres
 
 test-hosts: pages ## the packed SDK in fresh applications, installed from the npm registry, built and run in Chromium
 	@scripts/setup node browser

@@ -18,10 +18,11 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const APPLIED_TABLE: &str = "_sqlx_migrations";
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Everything lives in `public`, whatever the owner's login is set to. A wait for a lock ends after 30 s, because every
-/// writer waits behind it. It ends within a second when this program is gone; servers on some systems cannot look for
-/// that and refuse the setting.
+/// writer waits behind it. It ends within a second when this program is gone, unless the server's system cannot look for
+/// that and refuses the setting, or the server is too old to know it.
 const SESSION: &str = "set search_path to public; set lock_timeout to '30s'; \
-    do $$ begin set client_connection_check_interval to '1s'; exception when others then null; end $$";
+    do $$ begin set client_connection_check_interval to '1s'; \
+    exception when invalid_parameter_value or undefined_object then null; end $$";
 
 /// What one run of [`migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]

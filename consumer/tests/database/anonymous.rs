@@ -83,6 +83,7 @@ async fn a_repeat_does_nothing_however_it_is_put() {
         (format!("{event} on conflict (id) do nothing"), 1),
         (format!("{event} on conflict (id) do nothing"), 1),
         (format!("{event} on conflict do nothing"), 1),
+        (format!("{event} on conflict on constraint prompt_telemetry_pkey do nothing"), 1),
         (format!("{two} on conflict (id) do nothing returning id"), 2),
         (format!("{two} on conflict (id) do nothing returning 1"), 2),
         (format!("begin isolation level repeatable read; {event} on conflict (id) do nothing; commit"), 2),
