@@ -79,7 +79,7 @@ chaos: ## break random parts under load and look what is left (ARGS="--faults 20
 	@$(MAKE) --no-print-directory build
 	@$(LOCAL) chaos $(ARGS)
 
-overload: ## offer ten times what ingest can take for two minutes, then a million records at once to the consumer
+overload: ## offer ten times what ingest can take for two minutes, then 2,000 large bodies, then a backlog to the consumer
 	@scripts/setup build postgres kafka
 	@$(MAKE) --no-print-directory build
 	@$(LOCAL) overload $(ARGS)

@@ -95,6 +95,9 @@ pub struct OverloadArgs {
     /// Connections that send their headers a byte at a time meanwhile.
     #[arg(long, default_value_t = 5_000, value_name = "COUNT")]
     pub slow_connections: usize,
+    /// Bodies of 1 MiB that are sent at once afterwards.
+    #[arg(long, default_value_t = 2_000, value_name = "COUNT")]
+    pub large_bodies: usize,
     /// Records that the consumer is behind when it is started.
     #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
     pub backlog: u64,

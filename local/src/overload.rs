@@ -1,9 +1,10 @@
 //! `local overload`: ten times what ingest can take, from clients fast and slow, and a consumer that is far behind.
 //!
 //! Capacity is low by configuration: few requests at once, and a Kafka client that waits before it sends. The modules
-//! stand in reading order: what is offered, who drips beside it, who looks on, and what lies before the consumer.
+//! stand in reading order: what is offered, who drips beside it, who looks on, large bodies, and what lies before the consumer.
 
 pub mod backlog;
+pub mod bulk;
 pub mod drip;
 pub mod offer;
 pub mod sight;
@@ -34,9 +35,17 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// Files that this process needs beside the slow connections.
 const OTHER_FILES: u64 = 2_500;
 
+/// Ingest's memory for bodies: a fraction of the default, so that fewer bodies exceed it.
+const BODY_MEMORY_BYTES: u64 = 64 << 20;
+
 /// What ingest may have taken: its queue to Kafka (128 MiB), 64 MiB, and 24 KiB for each connection that says little.
 fn ingest_bytes(connections: usize) -> u64 {
     (192 << 20) + connections as u64 * (24 << 10)
+}
+
+/// What it may have taken after large bodies: their memory, and what a busy connection buffers.
+fn ingest_bytes_with_bodies(connections: usize, bodies: usize) -> u64 {
+    ingest_bytes(connections) + BODY_MEMORY_BYTES + bodies as u64 * (64 << 10)
 }
 
 /// Runs it for a person; fails when anything does not hold.
@@ -64,7 +73,13 @@ pub async fn run(
 ) -> Result<Vec<String>, Error> {
     allow_many_files(arguments.slow_connections as u64 + OTHER_FILES)?;
     let properties = format!("linger.ms={}", LINGER.as_millis());
-    let ingest = [("INGEST_MAX_REQUESTS_IN_FLIGHT", IN_FLIGHT.to_string()), ("KAFKA_PROPERTIES", properties)];
+    let ingest = [
+        ("INGEST_MAX_REQUESTS_IN_FLIGHT", IN_FLIGHT.to_string()),
+        ("INGEST_BODY_MEMORY_BYTES", BODY_MEMORY_BYTES.to_string()),
+        // Large bodies wait for each other.
+        ("INGEST_BODY_TIMEOUT_MS", "60000".to_owned()),
+        ("KAFKA_PROPERTIES", properties),
+    ];
     let options = Options {
         name: "overload-".to_owned(),
         ingest: ingest.map(|(name, value)| (name.to_owned(), value)).to_vec(),
@@ -110,8 +125,36 @@ async fn offer_too_much(
         }
         None => breaches.push(format!("{} s after the load requests are still refused", RECOVERY.as_secs())),
     }
+    breaches.extend(send_large_bodies(stack, &offer, arguments, tell).await);
     breaches.extend(offer.stored(stack).await?);
     Ok(breaches)
+}
+
+async fn send_large_bodies(
+    stack: &Stack,
+    offer: &Offer,
+    arguments: &OverloadArgs,
+    tell: &impl Fn(String),
+) -> Vec<String> {
+    let sight = sight::start(stack.ingest.admin_url());
+    let answers = bulk::send(stack.ingest.url(), arguments.large_bodies).await;
+    let recovered = offer.until_taken(RECOVERY).await;
+    let mut breaches = sight.stop().await;
+    let peak = stack.ingest.id().and_then(crate::footprint::peak_memory).unwrap_or(u64::MAX);
+    tell(format!(
+        "{} bodies of 1 MiB came at once: {answers}; ingest took {} MiB at the most",
+        arguments.large_bodies,
+        peak >> 20
+    ));
+    breaches.extend(answers.breaches((BODY_MEMORY_BYTES >> 20) as usize));
+    let bound = ingest_bytes_with_bodies(arguments.slow_connections, arguments.large_bodies);
+    if peak > bound {
+        breaches.push(format!("ingest took {} MiB, and may take {}", peak >> 20, bound >> 20));
+    }
+    if recovered.is_none() {
+        breaches.push(format!("{} s after the large bodies requests are still refused", RECOVERY.as_secs()));
+    }
+    breaches
 }
 
 /// As many as the system allows: a process begins with few.

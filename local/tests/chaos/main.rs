@@ -47,7 +47,7 @@ async fn ten_times_too_much_is_shed_and_a_consumer_that_is_far_behind_catches_up
         return;
     }
     let _machine = MACHINE.lock().await;
-    let much = OverloadArgs { seconds: 20, slow_connections: 5_000, backlog: 50_000 };
+    let much = OverloadArgs { seconds: 20, slow_connections: 5_000, large_bodies: 500, backlog: 50_000 };
     let broker = BrokerChoice::Existing(bootstrap_servers());
     let breaches = overload::run(broker, &much, say).await.unwrap();
     assert!(breaches.is_empty(), "{breaches:#?}");
