@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn every_other_outcome_is_a_breach() {
         for (wrong, word) in [
-            (&[("malformed_json", 100)] as &[_], "none was refused"),
+            (&[("malformed_json", 100_usize)] as &[_], "none was refused"),
             (&[("body_memory", 100)], "no large body"),
             (&[("malformed_json", 1), ("body_memory", 1), ("no answer", 1)], "no answer"),
         ] {
