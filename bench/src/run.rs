@@ -82,7 +82,7 @@ impl Run {
             kafka_bootstrap_servers: self.servers.bootstrap_servers().to_owned(),
             kafka_topic: name.to_owned(),
             kafka_partitions: i32::from(PARTITIONS),
-            kafka_replication: 1,
+            kafka_replication: Some(1),
             kafka_properties: Vec::new(),
             kafka_properties_file: None,
         };

@@ -15,7 +15,11 @@ use uuid::Uuid;
 
 use crate::copy;
 use crate::decode::{self, Poison};
-use crate::record::{Archive, Kept};
+use crate::record::{Archive, Kept, header_bytes};
+
+/// What headers are taken to weigh when rdkafka cannot read one of them: as much as brokers take in one record, unless
+/// told otherwise.
+const UNREADABLE_HEADERS: usize = 1 << 20;
 
 /// When a batch is closed; whichever comes first.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +102,14 @@ impl Batch {
     }
 
     fn push_poison(&mut self, poison: &Poison, message: &BorrowedMessage<'_>) {
-        let record = message.detach();
-        self.poisoned_bytes += record.payload().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
-        self.poisoned.push(DeadLetter { record, reason: poison.code(), error: poison.to_string() });
+        let (record, error) = (message.detach(), poison.to_string());
+        let headers = match poison {
+            Poison::HeaderNameNotUtf8 => UNREADABLE_HEADERS,
+            Poison::NoEvent(_) => header_bytes(record.headers()),
+        };
+        let bytes = [record.key(), record.payload()].map(|bytes| bytes.map_or(0, <[u8]>::len));
+        self.poisoned_bytes += bytes.iter().sum::<usize>() + headers + error.len() + size_of::<DeadLetter>();
+        self.poisoned.push(DeadLetter { record, reason: poison.code(), error });
     }
 
     /// Whether it has room for no further record.

@@ -9,7 +9,7 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use service::kafka::KafkaArgs;
+use service::kafka::{ClientSettings, KafkaArgs, Rule, SettingsError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, GaveUp};
@@ -61,25 +61,14 @@ impl DeadLetters {
     /// A producer for the letters of `kafka`'s topic. `missing_topic` is raised when their topic is unknown.
     ///
     /// # Errors
-    /// When librdkafka refuses a property.
+    /// When a property is refused.
     pub(crate) fn new(
         kafka: &KafkaArgs,
         health: Arc<Health>,
         missing_topic: Alarm,
         abandon: CancellationToken,
-    ) -> KafkaResult<Self> {
-        let defaults = [
-            ("acks", "all"),
-            ("message.timeout.ms", "20000"),
-            ("linger.ms", "5"),
-            ("compression.type", "lz4"),
-            // The broker alone judges what is too large.
-            ("message.max.bytes", "100000000"),
-            ("queue.buffering.max.kbytes", "131072"),
-            // How soon a topic that was deleted is found again.
-            ("topic.metadata.refresh.interval.ms", "10000"),
-        ];
-        let config = kafka.client_config("prompt-telemetry-consumer-dead-letters", &defaults);
+    ) -> Result<Self, SettingsError> {
+        let config = settings().config(kafka)?;
         let producer = FutureProducer::from_config_and_context(&config, Quiet)?;
         Ok(Self { producer, topic: kafka.dead_letter_topic(), health, missing_topic, abandon })
     }
@@ -159,6 +148,33 @@ impl DeadLetters {
             () = self.abandon.cancelled() => Err(GaveUp),
         }
     }
+}
+
+/// The settings of the client that sends dead letters.
+pub(crate) fn settings() -> ClientSettings {
+    let defaults = [
+        ("acks", "all"),
+        ("message.timeout.ms", "20000"),
+        ("linger.ms", "5"),
+        ("compression.type", "lz4"),
+        // The broker alone judges what is too large.
+        ("message.max.bytes", "100000000"),
+        ("queue.buffering.max.kbytes", "131072"),
+        // How soon a topic that was deleted is found again.
+        ("topic.metadata.refresh.interval.ms", "10000"),
+    ];
+    let counts = "a dead letter counts when every in-sync replica has it (acks=all)";
+    ClientSettings::producer("prompt-telemetry-consumer-dead-letters").with(defaults).promising([
+        Rule::is("acks", "-1", counts),
+        Rule::is("delivery.report.only.error", "false", counts),
+        Rule::within("topic.metadata.refresh.interval.ms", 1..=300_000, "a topic that was deleted must be found again"),
+        Rule::unset("transactional.id", "a letter in a transaction that nobody commits is never read"),
+        Rule::within(
+            "message.timeout.ms",
+            1..=50_000,
+            "a letter that is not acknowledged must be sent again before the consumer counts as stuck",
+        ),
+    ])
 }
 
 /// The record's own headers, and ours behind them.

@@ -15,9 +15,22 @@ mod show;
 
 use std::io::Write;
 
+use service::kafka::{KafkaArgs, SettingsError};
+
 pub use crate::letters::error::LettersError;
 
 use crate::config::{LettersArgs, LettersCommand};
+
+/// Makes every Kafka client that a command may have, as it would be made to run, and drops it. Nothing is connected to.
+///
+/// # Errors
+/// Returns the first setting that cannot work.
+pub fn check(kafka: &KafkaArgs) -> Result<(), SettingsError> {
+    for settings in [reader::settings(), removal::settings(), replay::settings()] {
+        settings.check(kafka)?;
+    }
+    Ok(())
+}
 
 /// Does what the command says and writes the result to `out`. Blocks the thread while Kafka answers.
 ///

@@ -4,19 +4,22 @@
 use consumer::config::{Cli, Command, Config, MigrateArgs};
 use consumer::letters;
 use consumer::migrate::migrate;
-use consumer::server::Consumer;
+use consumer::server::{self, Consumer};
 use service::shutdown::exit_on_signal;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match service::arguments::parse::<Cli>().command {
-        Command::Run(config) if config.check_config => Ok(config.check()?),
+        Command::Run(config) if config.check_config => Ok(server::check(&config)?),
         Command::Migrate(args) if args.check_config => Ok(args.database_url().map(drop)?),
         Command::Run(config) => run(config).await,
         Command::Migrate(args) => bring_up_to_date(args).await,
         Command::DeadLetters(args) => {
             let reach = args.command.reach();
             reach.kafka.check()?;
+            if reach.check_config {
+                return Ok(letters::check(&reach.kafka)?);
+            }
             reach.log.init();
             exit_on_signal();
             Ok(letters::run(&args, &mut std::io::stdout().lock()).await?)

@@ -6,10 +6,20 @@
 use rdkafka::Timestamp;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders, OwnedMessage};
 
+/// What a header takes in memory beside its name and value: librdkafka's own record of it.
+pub(crate) const HEADER_BYTES: usize = 64;
+
 /// Many records in one buffer, each as partition, offset, key, value and headers.
 #[derive(Default)]
 pub(crate) struct Archive {
     bytes: Vec<u8>,
+}
+
+/// Memory that a record's headers take, in bytes. Their names must be text (see [`crate::decode`]).
+pub(crate) fn header_bytes(headers: Option<&impl Headers>) -> usize {
+    let header =
+        |header: Header<'_, &[u8]>| HEADER_BYTES + header.key.len() + header.value.map_or(0, <[u8]>::len);
+    headers.into_iter().flat_map(Headers::iter).map(header).sum()
 }
 
 /// Where in its [`Archive`] a record begins.

@@ -7,9 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::error::KafkaError;
 use service::admin::Admin;
-use service::kafka::reason;
+use service::kafka::SettingsError;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::task::JoinHandle;
@@ -22,7 +21,7 @@ use crate::health::Health;
 use crate::source::{Reader, Source, SourceError};
 use crate::store::Store;
 use crate::topics::{Alarm, Topics};
-use crate::{metrics, pipeline};
+use crate::{dead_letter, letters, metrics, pipeline, source};
 
 /// The part of the grace period that is left for saying goodbye to Kafka.
 const GOODBYE: f64 = 0.2;
@@ -33,9 +32,9 @@ pub enum StartError {
     /// A setting that can't work.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// librdkafka refuses a property.
-    #[error("the Kafka settings are not usable: {}; see --kafka-property", reason(.0))]
-    Kafka(#[from] KafkaError),
+    /// A setting of Kafka's cannot work.
+    #[error(transparent)]
+    Kafka(#[from] SettingsError),
     /// The admin address is taken or not ours.
     #[error(
         "cannot listen on {address} for metrics and health: {source}; choose another with --admin-listen"
@@ -59,6 +58,19 @@ pub enum RunError {
     Broke(#[from] tokio::task::JoinError),
 }
 
+/// Checks a configuration as [`Consumer::start`] would, down to making each Kafka client, those of the dead-letter commands
+/// included. Nothing is connected to.
+///
+/// # Errors
+/// Returns the first setting that cannot work.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    config.check()?;
+    for settings in [source::settings(&config.group), dead_letter::settings(), service::topics::client_settings()] {
+        settings.check(&config.kafka)?;
+    }
+    Ok(letters::check(&config.kafka)?)
+}
+
 /// A running consumer. Dropping it stops it without waiting.
 pub struct Consumer {
     admin: SocketAddr,
@@ -71,7 +83,7 @@ impl Consumer {
     /// Starts the consumer.
     ///
     /// # Errors
-    /// See [`StartError`]. That Kafka or Postgres is away is none.
+    /// See [`StartError`]. Not an error: Kafka or Postgres may be down.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let metrics = metrics::install();

@@ -5,6 +5,7 @@
 
 mod group;
 mod lag;
+mod settings;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -14,6 +15,7 @@ use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use service::kafka::SettingsError;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,7 @@ use crate::batch::{Batch, Limits};
 use crate::config::Config;
 use crate::health::{Health, Wait};
 use crate::source::group::{Group, WriterEnded};
+pub(crate) use crate::source::settings::settings;
 use crate::topics::Alarm;
 use crate::{clock, metrics};
 
@@ -114,18 +117,18 @@ impl Reader {
     /// The client, not yet subscribed, and the writer's end. `missing_topic` is raised when the topic is unknown.
     ///
     /// # Errors
-    /// When librdkafka refuses a property.
+    /// When a property is refused.
     pub(crate) fn new(
         config: &Config,
         health: Arc<Health>,
         missing_topic: Alarm,
-    ) -> KafkaResult<(Self, Source)> {
+    ) -> Result<(Self, Source), SettingsError> {
         let (batches, to_write) = mpsc::channel(1);
         let (settled, done) = blocking::channel();
         let topic = config.kafka.kafka_topic.clone();
         let (changes, generation) = watch::channel(0);
         let group = Group::new(topic.clone(), done, changes, Arc::clone(&health));
-        let client = config.kafka.client_config("prompt-telemetry-consumer", &defaults(&config.group));
+        let client = settings(&config.group).config(&config.kafka)?;
         let reader = Self {
             consumer: BaseConsumer::from_config_and_context(&client, group)?,
             topic,
@@ -336,35 +339,4 @@ impl From<WriterEnded> for Ended {
     fn from(ended: WriterEnded) -> Self {
         Self::Writer(ended)
     }
-}
-
-/// The settings of our own. Offsets are stored by us after the write, and sent by librdkafka once a second and when
-/// partitions go. Partitions are assigned eagerly: all of them change hands at once, so that one number tells whether a
-/// batch is still ours; the cooperative protocol gains little here, since reading on costs no state.
-fn defaults(group: &str) -> Vec<(&str, &str)> {
-    vec![
-        ("group.id", group),
-        ("enable.auto.offset.store", "false"),
-        ("enable.auto.commit", "true"),
-        ("auto.commit.interval.ms", "1000"),
-        ("auto.offset.reset", "earliest"),
-        ("partition.assignment.strategy", "range,roundrobin"),
-        ("session.timeout.ms", "30000"),
-        ("heartbeat.interval.ms", "3000"),
-        ("max.poll.interval.ms", "300000"),
-        ("statistics.interval.ms", "1000"),
-        // How soon a topic that was deleted, or made anew, is noticed.
-        ("topic.metadata.refresh.interval.ms", "10000"),
-        // What a transaction has aborted was never said; its sender says it again, or means it to be gone.
-        ("isolation.level", "read_committed"),
-        // The end of a partition cannot be told from offsets alone; see `lag`.
-        ("enable.partition.eof", "true"),
-        ("socket.keepalive.enable", "true"),
-        // What is fetched ahead is bounded to about three batches; when that is used up, fetching goes on soon.
-        ("queued.min.messages", "40000"),
-        ("queued.max.messages.kbytes", "32768"),
-        // As it travels, compressed; four times this is allowed for when it is unpacked.
-        ("fetch.max.bytes", "4194304"),
-        ("fetch.queue.backoff.ms", "20"),
-    ]
 }

@@ -143,9 +143,12 @@ pub enum ApiError {
          this peer: switch the protocol on at the load balancer, or unset INGEST_PROXY_PROTOCOL"
     )]
     NoProxyHeader,
-    /// No broker connection is up.
+    /// No broker can be reached, or the topic is not there.
     #[error("the event store cannot be reached at the moment; try again")]
     KafkaUnavailable,
+    /// The machine's clock is wrong.
+    #[error("this service's clock is wrong, so it takes no events at the moment; try again")]
+    ClockWrong,
     /// The local queue is full.
     #[error("the event store is slower than the events come in; try again")]
     QueueFull,
@@ -191,6 +194,7 @@ impl ApiError {
             Self::UnexpectedProxyHeader => (StatusCode::BAD_REQUEST, "unexpected_proxy_header"),
             Self::NoProxyHeader => (StatusCode::BAD_REQUEST, "no_proxy_header"),
             Self::KafkaUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "kafka_unavailable"),
+            Self::ClockWrong => (StatusCode::SERVICE_UNAVAILABLE, "clock_wrong"),
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
             Self::Unacknowledged => (StatusCode::SERVICE_UNAVAILABLE, "unacknowledged"),
             Self::ReadsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "reads_unavailable"),

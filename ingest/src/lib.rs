@@ -11,6 +11,7 @@
 pub mod access;
 pub mod body;
 pub mod clients;
+pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod error;
@@ -29,3 +30,4 @@ pub mod routes;
 pub mod server;
 pub mod state;
 pub mod stream;
+pub mod topics;

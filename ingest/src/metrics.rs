@@ -39,7 +39,11 @@ pub fn install() -> Metrics {
     describe_gauge!("ingest_events_in_flight", "Events received and not yet answered.");
     describe_gauge!("ingest_producer_queue_messages", "Records that wait for Kafka in this process.");
     describe_gauge!("ingest_producer_queue_bytes", "Their size.");
-    describe_gauge!("ingest_kafka_brokers_up", "Brokers with a working connection.");
+    describe_gauge!(
+        "ingest_kafka_brokers_up",
+        "Brokers with a working connection at their advertised address."
+    );
+    describe_gauge!("ingest_ready", "1 while events are taken, 0 while /readyz says what is waited for.");
     describe_gauge!("ingest_connections", "Open connections.");
     describe_gauge!(BODY_MEMORY, "Bytes of request bodies in memory, on the wire and unpacked.");
     describe_counter!("ingest_connections_refused_total", "Connections refused because too many were open.");
@@ -162,6 +166,11 @@ pub fn body_memory() -> Gauge {
     let gauge = gauge!(BODY_MEMORY);
     gauge.increment(0.0);
     gauge
+}
+
+/// Notes whether events are taken.
+pub fn ready(ready: bool) {
+    gauge!("ingest_ready").set(f64::from(u8::from(ready)));
 }
 
 /// One open connection, until it is dropped.

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use service::admin::Admin;
-use service::kafka::KafkaArgs;
+use service::kafka::{KafkaArgs, SettingsError};
 use service::listener;
 use service::metrics::Metrics;
-use service::topics::{TopicError, ensure_topics};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -18,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::clients::RateLimit;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::connections::Connections;
-use crate::health::IntakeHealth;
+use crate::health::{self, IntakeHealth};
 use crate::memory::BodyMemory;
 use crate::metrics::{self, Ledger};
 use crate::patience::Times;
@@ -29,6 +29,7 @@ use crate::proxies::Proxies;
 use crate::queries;
 use crate::router::router;
 use crate::state::App;
+use crate::topics;
 
 /// Why intake cannot start.
 #[derive(Debug, Error)]
@@ -36,6 +37,9 @@ pub enum StartError {
     /// A setting cannot work.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting of Kafka's cannot work.
+    #[error(transparent)]
+    Kafka(#[from] SettingsError),
     /// An address cannot be had.
     #[error("cannot listen on {address}: {source}; is it in use, or not this machine's?")]
     Bind {
@@ -65,6 +69,14 @@ impl Ingest {
     /// # Errors
     /// See [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        Self::bind_with(config, Clock::system()).await
+    }
+
+    /// The same with another clock than the machine's.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn bind_with(config: Config, clock: Clock) -> Result<Self, StartError> {
         let config = config.check()?;
         allow_many_connections();
         let metrics = metrics::install();
@@ -83,6 +95,7 @@ impl Ingest {
         let announcers = if config.proxy_protocol { proxies.clone() } else { Proxies::default() };
         let app = Arc::new(App {
             producer,
+            clock,
             ledger: Ledger::new(),
             access: Access::new(config.write_keys, config.read_token),
             rate_limit,
@@ -127,8 +140,9 @@ impl Ingest {
     pub async fn serve(self, stop: CancellationToken) {
         let health = Arc::new(IntakeHealth::new(Arc::clone(&self.app), stop.clone()));
         let admin_stop = CancellationToken::new();
+        let reporting = tokio::spawn(health::report(Arc::clone(&health)));
         let admin = tokio::spawn(self.admin.serve(health, self.metrics, admin_stop.clone()));
-        let topics = tokio::spawn(prepare_topics(Arc::clone(&self.app), self.kafka));
+        let topics = tokio::spawn(topics::keep(Arc::clone(&self.app), self.kafka));
 
         let drained = CancellationToken::new();
         let accepting = self.connections.accept(self.listener, &drained);
@@ -157,22 +171,9 @@ impl Ingest {
         if flushed.is_err() {
             tracing::error!("flushing the Kafka client panicked");
         }
+        reporting.abort();
         admin_stop.cancel();
         let _ended = admin.await;
-    }
-}
-
-/// Sees to it that the topics exist, however long Kafka takes to be there.
-async fn prepare_topics(app: Arc<App>, kafka: KafkaArgs) {
-    let mut pause = Duration::from_millis(250);
-    loop {
-        match ensure_topics(&kafka, Duration::from_secs(5)).await {
-            Ok(()) => return app.producer.topics_exist(),
-            Err(error @ TopicError::Unreachable { .. }) => tracing::warn!(%error, "waiting for Kafka"),
-            Err(error) => tracing::error!(%error, "no event can be taken yet"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (2 * pause).min(Duration::from_secs(5));
     }
 }
 

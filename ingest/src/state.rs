@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::access::Access;
 use crate::clients::{Peer, RateLimit};
+use crate::clock::Clock;
 use crate::config::LimitArgs;
 use crate::error::ApiError;
 use crate::memory::BodyMemory;
@@ -20,6 +21,8 @@ use crate::proxies::Proxies;
 pub struct App {
     /// The way to Kafka.
     pub producer: Producer,
+    /// What time it is.
+    pub clock: Clock,
     /// The count of events.
     pub ledger: Ledger,
     /// Who may do what.

@@ -1,12 +1,16 @@
 //! How to reach Kafka and what the topics are called: the arguments that both services share.
 
-use std::fmt;
-
 use clap::Args;
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
 
+pub use crate::kafka::client::{ClientSettings, SettingsError, reason};
+pub use crate::kafka::properties::Properties;
+pub use crate::kafka::rule::Rule;
 use crate::secret::{self, GivenTwice, InFile};
+
+mod alias;
+mod client;
+mod properties;
+mod rule;
 
 /// Where Kafka is and how its topics are made.
 #[derive(Args, Clone, Debug)]
@@ -22,7 +26,7 @@ pub struct KafkaArgs {
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub kafka_bootstrap_servers: String,
 
-    /// Topic of the events. Dead letters go to the topic of this name with `.dead-letter` behind it.
+    /// Topic of the events. Dead letters go to the topic of this name with `.dead-letter` appended.
     #[arg(long, env = "KAFKA_TOPIC", default_value = "prompt-telemetry", value_name = "TOPIC")]
     #[arg(value_parser = topic_name)]
     pub kafka_topic: String,
@@ -32,25 +36,26 @@ pub struct KafkaArgs {
     #[arg(value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub kafka_partitions: i32,
 
-    /// Copies of each record on a topic that has to be created. In production use 3; with 1 a lost disk is lost data.
-    #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1, value_name = "COUNT")]
+    /// Copies of each record on a topic that has to be created. Unless set: one per broker, 3 at most. With one copy a
+    /// lost disk is lost events.
+    #[arg(long, env = "KAFKA_REPLICATION", value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=32))]
-    pub kafka_replication: i32,
+    pub kafka_replication: Option<i32>,
 
-    /// Any librdkafka property, TLS and SASL included, such as `security.protocol=SASL_SSL`. Repeat the flag; in the
-    /// variable put one a line or `;` between them.
+    /// Any librdkafka property, TLS and SASL included, such as `security.protocol=SASL_SSL`. Repeat the flag for each
+    /// one; in the variable write one per line.
     #[arg(
         long = "kafka-property",
         env = "KAFKA_PROPERTIES",
         hide_env_values = true,
         value_name = "NAME=VALUE"
     )]
-    #[arg(value_parser = secret::value(Properties::parse))]
+    #[arg(value_parser = secret::value_or_lines(Properties::one, Properties::lines))]
     pub kafka_properties: Vec<Properties>,
 
-    /// File with such properties, one a line or `;` between them, instead of the variable.
+    /// File with such properties, one per line, instead of the variable.
     #[arg(long, env = "KAFKA_PROPERTIES_FILE", value_name = "PATH")]
-    #[arg(value_parser = secret::file(Properties::parse))]
+    #[arg(value_parser = secret::file(Properties::lines))]
     pub kafka_properties_file: Option<InFile<Properties>>,
 }
 
@@ -61,71 +66,23 @@ impl KafkaArgs {
         format!("{}.dead-letter", self.kafka_topic)
     }
 
-    /// A client's configuration: where to connect, `defaults` in their order, then the user's properties, so that a
-    /// user's word is the last.
-    #[must_use]
-    pub fn client_config(&self, client_id: &str, defaults: &[(&str, &str)]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.kafka_bootstrap_servers).set("client.id", client_id);
-        for (name, value) in defaults {
-            config.set(*name, *value);
-        }
-        for (name, value) in self.properties() {
-            config.set(name, value);
-        }
-        config
-    }
-
     /// The properties that the user set, in the order given.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
         let in_file = self.kafka_properties_file.as_ref().and_then(InFile::get);
-        let all = self.kafka_properties.iter().chain(in_file).flat_map(|some| &some.0);
-        all.map(|(name, value)| (name.as_str(), value.as_str()))
+        self.kafka_properties.iter().chain(in_file).flat_map(Properties::iter)
     }
 
     /// Refuses properties that are given both ways.
     ///
     /// # Errors
-    /// They are.
+    /// Properties are given in arguments and in a file.
     pub fn check(&self) -> Result<(), GivenTwice> {
-        let given = self.kafka_properties.iter().find(|some| !some.0.is_empty()).cloned();
+        let given = self.kafka_properties.iter().find(|some| !some.is_empty()).cloned();
         secret::either("KAFKA_PROPERTIES", given, self.kafka_properties_file.clone()).map(drop)
     }
 }
 
-/// What Kafka's client has against a setting, without the setting's value: it may be a secret whose name was misspelt.
-#[must_use]
-pub fn reason(error: &KafkaError) -> String {
-    match error {
-        KafkaError::ClientConfig(_, reason, name, _) => format!("{name}: {reason}"),
-        other => other.to_string(),
-    }
-}
-
-/// Properties as one argument gives them: `NAME=VALUE`, one a line. Values may be secrets and are never shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(Vec<(String, String)>);
-
-impl Properties {
-    fn parse(text: &str) -> Result<Self, String> {
-        let lines = text.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty());
-        let pairs = lines.map(|line| match line.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => {
-                Ok((name.trim().to_owned(), value.trim().to_owned()))
-            }
-            _ => Err("expected NAME=VALUE with a librdkafka property's name".to_owned()),
-        });
-        pairs.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Debug for Properties {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
-}
-
-/// Kafka's rule for topic names, less the room that `.dead-letter` takes.
+/// Kafka's rule for topic names, minus the length of `.dead-letter`.
 fn topic_name(name: &str) -> Result<String, String> {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     if name.is_empty() || name.len() > 237 || !name.chars().all(legal) || name == "." || name == ".." {
@@ -140,7 +97,7 @@ mod tests {
 
     use clap::Parser;
 
-    use super::{KafkaArgs, reason};
+    use super::{ClientSettings, KafkaArgs, Rule};
 
     #[derive(Parser)]
     struct Arguments {
@@ -152,29 +109,86 @@ mod tests {
         Arguments::try_parse_from([&["test"], arguments].concat()).map(|parsed| parsed.kafka)
     }
 
+    /// A producer that promises nothing of its own, set up with these properties.
+    fn check(properties: &[&str]) -> Result<(), String> {
+        let arguments: Vec<_> =
+            properties.iter().flat_map(|property| ["--kafka-property", property]).collect();
+        let kafka = parse(&arguments).map_err(|error| error.to_string())?;
+        ClientSettings::producer("test").check(&kafka).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn properties_come_one_a_flag_one_a_line_or_with_semicolons_between() {
+    fn a_flag_is_one_property_and_nothing_in_its_value_separates() {
         let kafka = parse(&[
             "--kafka-property",
-            "security.protocol=SSL;sasl.jaas=a=b",
+            "sasl.password=Endpoint=sb://a/;SharedAccessKey=b=",
             "--kafka-property",
-            "linger.ms=1\nssl.ca.location=/ca.pem\n",
-        ])
-        .unwrap();
+            "linger.ms=1",
+        ]);
+        let kafka = kafka.unwrap();
         let found: Vec<_> = kafka.properties().collect();
-        let expected = [
-            ("security.protocol", "SSL"),
-            ("sasl.jaas", "a=b"),
-            ("linger.ms", "1"),
-            ("ssl.ca.location", "/ca.pem"),
-        ];
+        let expected = [("sasl.password", "Endpoint=sb://a/;SharedAccessKey=b="), ("linger.ms", "1")];
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn a_users_property_wins_over_a_default() {
-        let kafka = parse(&["--kafka-property", "linger.ms=1"]).unwrap();
-        assert_eq!(kafka.client_config("test", &[("linger.ms", "5")]).get("linger.ms"), Some("1"));
+    fn a_users_property_wins_over_a_default_by_any_of_its_names() {
+        for property in ["linger.ms=1", "queue.buffering.max.ms=1"] {
+            let kafka = parse(&["--kafka-property", property]).unwrap();
+            let settings = ClientSettings::producer("test").with([("linger.ms", "5")]);
+            let native = settings.config(&kafka).unwrap().create_native_config().unwrap();
+            assert_eq!(native.get("linger.ms").unwrap(), "1", "{property}");
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_for_every_name_of_its_property_and_says_why_and_what_to_do() {
+        let settings = ClientSettings::producer("test").promising([
+            Rule::is("request.required.acks", "-1", "a 202 means all"),
+            Rule::within("message.timeout.ms", 1..=4_999, "it ends first").or("raise the deadline"),
+        ]);
+        for (property, said) in [
+            ("acks=1", "property request.required.acks must be -1: a 202 means all; leave it out"),
+            ("request.required.acks=0", "must be -1"),
+            ("delivery.timeout.ms=5000", "must be 1 to 4999: it ends first; raise the deadline"),
+            ("message.timeout.ms=0", "must be 1 to 4999"),
+        ] {
+            let kafka = parse(&["--kafka-property", property]).unwrap();
+            let error = settings.config(&kafka).unwrap_err().to_string();
+            assert!(error.contains(said), "{property}: {error}");
+        }
+        let fine = ["--kafka-property=acks=all", "--kafka-property=message.timeout.ms=4999"];
+        settings.check(&parse(&fine).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_would_lose_events_or_fool_is_refused_for_every_client() {
+        for (property, remedy) in [
+            ("bootstrap.servers=elsewhere:9092", "KAFKA_BOOTSTRAP_SERVERS"),
+            ("metadata.broker.list=elsewhere:9092", "KAFKA_BOOTSTRAP_SERVERS"),
+            ("allow.auto.create.topics=true", "leave it out"),
+            ("test.mock.num.brokers=1", "leave it out"),
+        ] {
+            let error = check(&[property]).unwrap_err();
+            assert!(error.contains(remedy), "{property}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_check_makes_the_client_so_what_only_librdkafka_knows_is_found() {
+        assert_eq!(check(&[]), Ok(()));
+        let together = ["enable.idempotence=true", "max.in.flight=6"];
+        assert!(check(&together).unwrap_err().contains("max.in.flight"));
+        assert!(check(&["ssl.ca.location=/nowhere", "security.protocol=ssl"]).is_err());
+    }
+
+    #[test]
+    fn a_number_with_something_after_it_is_refused_and_not_cut_off() {
+        for property in ["linger.ms=1;sasl.password=hunter2", "linger.ms=5s", "socket.timeout.ms=6000;a=b"] {
+            let error = check(&[property]).unwrap_err();
+            assert!(error.contains("line breaks") && !error.contains("hunter2"), "{property}: {error}");
+        }
+        check(&["linger.ms=0.5", "socket.timeout.ms=6000", "log_level=7"]).unwrap();
     }
 
     #[test]
@@ -186,26 +200,35 @@ mod tests {
     #[test]
     fn properties_stand_in_a_file_or_in_the_arguments_and_not_in_both() {
         let path = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
-        fs::write(&path, "sasl.username=a\nsasl.password=b;linger.ms=1\n").unwrap();
+        fs::write(&path, "sasl.username=a\nsasl.password=b;c=d\n").unwrap();
         let file = path.to_str().unwrap();
         let kafka = parse(&["--kafka-properties-file", file]).unwrap();
         let both = parse(&["--kafka-property=linger.ms=2", "--kafka-properties-file", file]).unwrap();
         fs::remove_file(&path).unwrap();
         let found: Vec<_> = kafka.properties().collect();
-        assert_eq!(found, [("sasl.username", "a"), ("sasl.password", "b"), ("linger.ms", "1")]);
+        assert_eq!(found, [("sasl.username", "a"), ("sasl.password", "b;c=d")]);
         assert!(kafka.check().is_ok());
         assert!(both.check().unwrap_err().to_string().contains("KAFKA_PROPERTIES_FILE"));
         assert!(parse(&["--kafka-property=", "--kafka-properties-file="]).unwrap().check().is_ok());
     }
 
     #[test]
-    fn a_value_whose_name_is_misspelt_or_missing_is_not_shown_either() {
+    fn a_value_that_is_wrong_misspelt_or_without_a_name_is_not_shown() {
         let error = parse(&["--kafka-property", "hunter2"]).unwrap_err().to_string();
         assert!(error.contains("--kafka-property") && !error.contains("hunter2"), "{error}");
-        let kafka = parse(&["--kafka-property", "sasl.pasword=hunter2"]).unwrap();
-        let error = kafka.client_config("test", &[]).create_native_config().map(drop).unwrap_err();
-        let said = reason(&error);
-        assert!(said.contains("sasl.pasword") && !said.contains("hunter2"), "{said}");
+        for property in [
+            "sasl.pasword=hunter2",
+            "security.protocol=ssl;sasl.password=hunter2",
+            "compression.type=hunter2",
+            "debug=hunter2,all",
+            "enable.idempotence=true;sasl.password=hunter2",
+            "partitioner=hunter2",
+        ] {
+            let error = check(&[property]).unwrap_err();
+            let name = property.split('=').next().unwrap();
+            let known = error.contains(name) || error.contains("compression.codec");
+            assert!(known && !error.contains("hunter2"), "{property}: {error}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, Command};
 use thiserror::Error;
 
@@ -22,7 +23,13 @@ pub type Parse<T> = fn(&str) -> Result<T, String>;
 /// The value of an argument that is a secret.
 #[must_use]
 pub fn value<T>(parse: Parse<T>) -> SecretValue<T> {
-    SecretValue(parse)
+    SecretValue { flag: parse, variable: parse }
+}
+
+/// The value of an argument that is a secret, where a flag holds one thing and the variable a list.
+#[must_use]
+pub fn value_or_lines<T>(flag: Parse<T>, variable: Parse<T>) -> SecretValue<T> {
+    SecretValue { flag, variable }
 }
 
 /// The value of an argument that is the path of a file with a secret: text in UTF-8, at most 64 KiB, line breaks at its
@@ -63,9 +70,12 @@ pub fn either<T>(
     }
 }
 
-/// See [`value`].
+/// See [`value`] and [`value_or_lines`].
 #[derive(Clone, Copy)]
-pub struct SecretValue<T>(Parse<T>);
+pub struct SecretValue<T> {
+    flag: Parse<T>,
+    variable: Parse<T>,
+}
 
 /// See [`file`].
 #[derive(Clone, Copy)]
@@ -75,8 +85,19 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for SecretValue<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        self.parse_ref_(command, argument, value, ValueSource::CommandLine)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<T, clap::Error> {
+        let parse = if source == ValueSource::EnvVariable { self.variable } else { self.flag };
         let text = value.to_str().ok_or_else(|| "expected text in UTF-8".to_owned());
-        text.and_then(self.0).map_err(|reason| refused(command, argument, &reason))
+        text.and_then(parse).map_err(|reason| refused(command, argument, &reason))
     }
 }
 

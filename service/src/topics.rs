@@ -5,26 +5,28 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
-};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
+use rdkafka::client::{Client, DefaultClientContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{ClientContext, metadata};
 use thiserror::Error;
 
-use crate::kafka::{KafkaArgs, reason};
-use crate::topics::listing::Found;
+use crate::kafka::{ClientSettings, KafkaArgs, SettingsError};
+use crate::topics::listing::{Found, Seen};
 
+mod creation;
 mod listing;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Copies of each record where nothing is configured and there are brokers enough.
+const COPIES: usize = 3;
 
 /// Why the topics are not there.
 #[derive(Debug, Error)]
 pub enum TopicError {
-    /// A property is unknown to librdkafka or has an impossible value.
-    #[error("the Kafka settings are not usable: {}", reason(.0))]
-    Settings(KafkaError),
+    /// A property is refused, or has an impossible value.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// No broker answered in time.
     #[error("Kafka at {servers} does not answer: {source}{complaint}")]
     Unreachable {
@@ -38,7 +40,7 @@ pub enum TopicError {
     /// The broker refused to create a topic.
     #[error(
         "topic {topic} is not shown to this login and could not be created ({reason}); if it exists, allow the login to \
-         describe it, otherwise create it, or allow the login to"
+         describe it, otherwise create it, or allow the login to (with a KAFKA_REPLICATION that the cluster takes)"
     )]
     NotCreated {
         /// The topic.
@@ -62,29 +64,50 @@ impl Wanted {
     }
 }
 
-/// Creates the topics that metadata does not show and warns about existing ones that are weaker than configured.
-/// Each question to Kafka waits `deadline` at most.
+/// The settings of the client that asks for topics, makes them and reads their settings.
+#[must_use]
+pub fn client_settings() -> ClientSettings {
+    ClientSettings::producer("prompt-telemetry-topics")
+}
+
+/// Whether Kafka has the topic, and shows it to this client's login. No broker creates it because of this question, as
+/// long as the client was made by [`ClientSettings`]; a producer or consumer that waits for the topic learns of it.
+/// Blocks the thread, for `deadline` at most.
+///
+/// # Errors
+/// Returns the client's error if no broker answers.
+pub fn is_there<C: ClientContext>(client: &Client<C>, topic: &str, deadline: Duration) -> KafkaResult<bool> {
+    let answer = client.fetch_metadata(Some(topic), deadline)?;
+    Ok(answer.topics().iter().any(|found| found.name() == topic && shows(found)))
+}
+
+/// A topic that was just made may have partitions and no leaders yet.
+fn shows(topic: &metadata::MetadataTopic) -> bool {
+    !topic.partitions().is_empty()
+}
+
+/// Creates the topics that metadata does not show and warns about existing ones that are weaker than they should be.
+/// Each question to Kafka waits `deadline` at most. Safe to call at any time, for example when a topic was deleted.
 ///
 /// # Errors
 /// See [`TopicError`]; trying again may help with the last two.
 pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), TopicError> {
-    let wanted = |name: &str, retention: Duration| Wanted {
-        name: name.to_owned(),
-        partitions: args.kafka_partitions,
-        replication: args.kafka_replication,
-        retention,
-    };
-    let found = listing::list(args, deadline).await?;
-    let client: Client =
-        args.client_config("prompt-telemetry-topics", &[]).create().map_err(TopicError::Settings)?;
+    let names = [args.kafka_topic.clone(), args.dead_letter_topic()];
+    let Seen { brokers, found } = listing::list(args, &names, deadline).await?;
+    let replication = args.kafka_replication.unwrap_or(brokers.clamp(1, COPIES) as i32);
+    let client: Admin = client_settings().config(args)?.create().map_err(SettingsError::from)?;
     let mut existing = Vec::new();
-    for topic in [wanted(&args.kafka_topic, 7 * DAY), wanted(&args.dead_letter_topic(), 30 * DAY)] {
+    for (name, days) in names.into_iter().zip([7, 30]) {
+        let topic = Wanted { name, partitions: args.kafka_partitions, replication, retention: days * DAY };
         match found.iter().find(|found| found.name == topic.name) {
             Some(found) => {
                 warn_of_shape(&topic, found);
                 existing.push(topic);
             }
-            None => create(&client, &topic, deadline).await?,
+            None => {
+                creation::create(&client, &topic, deadline).await?;
+                warn_of_one_copy(&topic.name, replication as usize);
+            }
         }
     }
     // Nobody waits for the warnings: a login that may not read settings, and a broker that has none, answer late.
@@ -92,29 +115,7 @@ pub async fn ensure_topics(args: &KafkaArgs, deadline: Duration) -> Result<(), T
     Ok(())
 }
 
-type Client = AdminClient<DefaultClientContext>;
-
-async fn create(client: &Client, topic: &Wanted, deadline: Duration) -> Result<(), TopicError> {
-    let min_insync = topic.min_insync_replicas().to_string();
-    let retention = topic.retention.as_millis().to_string();
-    let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication))
-        .set("min.insync.replicas", &min_insync)
-        .set("unclean.leader.election.enable", "false")
-        .set("retention.ms", &retention);
-    let options = AdminOptions::new().operation_timeout(Some(deadline)).request_timeout(Some(deadline));
-    let not_created = |reason: String| TopicError::NotCreated { topic: topic.name.clone(), reason };
-    let refused = match client.create_topics([&new], &options).await {
-        Ok(results) => results.into_iter().find_map(Result::err).map(|(_, code)| code),
-        Err(KafkaError::AdminOp(code)) => Some(code),
-        Err(error) => return Err(not_created(error.to_string())),
-    };
-    match refused {
-        None => tracing::info!(topic = topic.name, partitions = topic.partitions, "topic created"),
-        Some(RDKafkaErrorCode::TopicAlreadyExists) => {} // another process was first
-        Some(code) => return Err(not_created(code.to_string())),
-    }
-    Ok(())
-}
+type Admin = AdminClient<DefaultClientContext>;
 
 fn warn_of_shape(wanted: &Wanted, found: &Found) {
     let topic = &wanted.name;
@@ -126,18 +127,24 @@ fn warn_of_shape(wanted: &Wanted, found: &Found) {
             "fewer partitions than configured"
         );
     }
-    if found.replication < wanted.replication as usize {
+    if found.replication > 1 && found.replication < wanted.replication as usize {
         let (found, wanted) = (found.replication, wanted.replication);
+        tracing::warn!(topic, found, wanted, "fewer replicas than wanted: acknowledged events are less safe");
+    }
+    warn_of_one_copy(topic, found.replication);
+}
+
+fn warn_of_one_copy(topic: &str, replication: usize) {
+    if replication == 1 {
         tracing::warn!(
             topic,
-            found,
-            wanted,
-            "fewer replicas than configured: acknowledged events are less safe"
+            "ONE COPY of each event is kept: events that were acknowledged are lost with one disk. For production use \
+             three brokers and three replicas (KAFKA_REPLICATION=3 where the topic is still to be made)"
         );
     }
 }
 
-async fn warn_of_weak_settings(client: &Client, topics: &[Wanted], deadline: Duration) {
+async fn warn_of_weak_settings(client: &Admin, topics: &[Wanted], deadline: Duration) {
     let options = AdminOptions::new().request_timeout(Some(deadline));
     let specifiers: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
     if specifiers.is_empty() {

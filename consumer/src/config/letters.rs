@@ -128,6 +128,10 @@ pub struct FilterArgs {
 /// Where the letters are.
 #[derive(Args, Clone, Debug)]
 pub struct Reach {
+    /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
+    #[arg(long)]
+    pub check_config: bool,
+
     /// How to reach Kafka.
     #[command(flatten)]
     pub kafka: KafkaArgs,

@@ -3,7 +3,7 @@
 use std::io;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use service::kafka::reason;
+use service::kafka::SettingsError;
 use thiserror::Error;
 
 use crate::letters::plain;
@@ -11,9 +11,9 @@ use crate::letters::plain;
 /// Why a command did not do all that it was told.
 #[derive(Debug, Error)]
 pub enum LettersError {
-    /// librdkafka refuses a property.
-    #[error("the Kafka settings are not usable: {}; see --kafka-property", reason(.0))]
-    Settings(KafkaError),
+    /// A setting of Kafka's cannot work.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// No broker answered in time.
     #[error(
         "Kafka at {servers} does not answer ({reason}); check --kafka-bootstrap-servers and --kafka-property"

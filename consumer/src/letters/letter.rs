@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 
 use crate::dead_letter;
+use crate::record::HEADER_BYTES;
 
 /// A letter, and where it lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,14 @@ impl Letter {
             value: message.payload().map(<[u8]>::to_vec),
             headers,
         }
+    }
+
+    /// Memory that its record takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let header = |(name, value): &(String, Option<Vec<u8>>)| HEADER_BYTES + name.len() + optional(value);
+        let headers: usize = self.headers.iter().flatten().map(header).sum();
+        optional(&self.key) + optional(&self.value) + headers
     }
 
     /// Where its record was, such as `prompt-telemetry[3]@17`.

@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
-use service::kafka::KafkaArgs;
+use service::kafka::{ClientSettings, KafkaArgs, Rule, SettingsError};
 
 use crate::letters::error::LettersError;
 use crate::letters::letter::Letter;
@@ -49,10 +49,10 @@ impl Reader {
     /// # Errors
     /// When Kafka does not answer, or has no such topic.
     pub(crate) fn open(kafka: &KafkaArgs) -> Result<Self, LettersError> {
-        let config = kafka.client_config("prompt-telemetry-dead-letters", &SETTINGS);
+        let config = settings().config(kafka)?;
         let context = LastWords::default();
         let consumer =
-            BaseConsumer::from_config_and_context(&config, context).map_err(LettersError::Settings)?;
+            BaseConsumer::from_config_and_context(&config, context).map_err(SettingsError::from)?;
         let mut reader =
             Self { consumer, topic: kafka.dead_letter_topic(), spans: VecDeque::new(), assigned: None };
         let unreachable = |error: KafkaError, reader: &Self| LettersError::Unreachable {
@@ -161,17 +161,29 @@ impl Reader {
     }
 }
 
-/// A group must be named for partitions to be assigned, but it is never joined.
-const SETTINGS: [(&str, &str); 7] = [
-    ("group.id", "prompt-telemetry-dead-letters"),
-    ("enable.auto.commit", "false"),
-    ("enable.auto.offset.store", "false"),
-    // What retention took away since reading began is passed over.
-    ("auto.offset.reset", "earliest"),
-    ("enable.partition.eof", "true"),
-    ("queued.max.messages.kbytes", "32768"),
-    ("fetch.wait.max.ms", "100"),
-];
+/// The settings of the client that reads letters. A group must be named for partitions to be assigned, but it is never
+/// joined.
+pub(crate) fn settings() -> ClientSettings {
+    let defaults = [
+        ("group.id", "prompt-telemetry-dead-letters"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        // What retention took away since reading began is skipped.
+        ("auto.offset.reset", "earliest"),
+        ("enable.partition.eof", "true"),
+        ("queued.max.messages.kbytes", "32768"),
+        ("fetch.wait.max.ms", "100"),
+    ];
+    let beside = "these commands work beside the running consumer and move no offset";
+    ClientSettings::consumer("prompt-telemetry-dead-letters").with(defaults).promising([
+        Rule::unset("group.id", beside),
+        Rule::is("enable.auto.commit", "false", beside),
+        Rule::is("enable.auto.offset.store", "false", beside),
+        Rule::is("auto.offset.reset", "smallest", "all letters must be read (earliest)"),
+        Rule::is("enable.partition.eof", "true", "reading ends where the letters end"),
+        Rule::is("isolation.level", "read_committed", "a letter that its sender took back does not count"),
+    ])
+}
 
 /// Whether trying longer is in vain.
 fn is_final(error: &KafkaError) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
+use service::kafka::{ClientSettings, SettingsError};
 
 use crate::config::DropArgs;
 use crate::letters::error::LettersError;
@@ -43,11 +44,16 @@ pub(crate) async fn run(args: &DropArgs, out: &mut impl Write) -> Result<(), Let
     Ok(out.flush()?)
 }
 
+/// The settings of the client that removes letters.
+pub(crate) fn settings() -> ClientSettings {
+    ClientSettings::producer("prompt-telemetry-dead-letters")
+}
+
 /// Returns the first offset that is left.
 async fn delete(args: &DropArgs, topic: &str) -> Result<i64, LettersError> {
     let failed = |reason: String| LettersError::Failed { what: "drop the letters", reason };
-    let config = args.reach.kafka.client_config("prompt-telemetry-dead-letters", &[]);
-    let admin: AdminClient<DefaultClientContext> = config.create().map_err(LettersError::Settings)?;
+    let config = settings().config(&args.reach.kafka)?;
+    let admin: AdminClient<DefaultClientContext> = config.create().map_err(SettingsError::from)?;
     let mut before = TopicPartitionList::new();
     let offset = Offset::Offset(args.before_offset);
     before.add_partition_offset(topic, args.partition, offset).map_err(|error| failed(error.to_string()))?;

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use service::kafka::KafkaArgs;
+use service::kafka::{ClientSettings, KafkaArgs, Rule, SettingsError};
 
 use crate::config::ReplayArgs;
 use crate::letters::error::LettersError;
@@ -60,6 +60,27 @@ pub(crate) async fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), L
     if skipped == 0 { Ok(()) } else { Err(LettersError::Skipped(skipped)) }
 }
 
+/// The settings of the client that sends letters back.
+pub(crate) fn settings() -> ClientSettings {
+    let defaults = [
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("message.timeout.ms", "30000"),
+        ("linger.ms", "5"),
+        ("compression.type", "lz4"),
+        // The broker alone judges what is too large.
+        ("message.max.bytes", "100000000"),
+    ];
+    let acknowledged = "the command ends when every in-sync replica has the records (acks=all)";
+    ClientSettings::producer("prompt-telemetry-replay").with(defaults).promising([
+        Rule::is("acks", "-1", acknowledged),
+        Rule::is("enable.idempotence", "true", "a retry inside the client must not send a record twice"),
+        Rule::is("delivery.report.only.error", "false", acknowledged),
+        Rule::unset("transactional.id", "a record of a transaction that nobody commits is never read"),
+        Rule::within("message.timeout.ms", 1..=u64::MAX, "the command must end"),
+    ])
+}
+
 /// Why a letter can't go back to `topic`, if it can't.
 fn unfit(letter: &Letter, topic: &str) -> Option<String> {
     match &letter.topic {
@@ -91,22 +112,12 @@ struct Sender {
 
 impl Sender {
     fn new(kafka: &KafkaArgs) -> Result<Self, LettersError> {
-        let defaults = [
-            ("message.timeout.ms", "30000"),
-            ("linger.ms", "5"),
-            ("compression.type", "lz4"),
-            // The broker alone judges what is too large.
-            ("message.max.bytes", "100000000"),
-        ];
-        let mut config = kafka.client_config("prompt-telemetry-replay", &defaults);
-        // Not for a user to weaken: "acknowledged" is what this command says in the end.
-        config.set("acks", "all").set("enable.idempotence", "true");
-        let producer = config.create().map_err(LettersError::Settings)?;
+        let producer = settings().config(kafka)?.create().map_err(SettingsError::from)?;
         Ok(Self { producer, topic: kafka.kafka_topic.clone(), waiting: VecDeque::new(), bytes: 0, sent: 0 })
     }
 
     async fn send(&mut self, letter: &Letter) -> Result<(), LettersError> {
-        let size = letter.value.as_ref().map_or(0, Vec::len);
+        let size = letter.bytes();
         while self.waiting.len() >= WAITING_RECORDS
             || (self.bytes + size > WAITING_BYTES && !self.waiting.is_empty())
         {

@@ -104,8 +104,9 @@ async fn a_partition_that_was_paused_when_it_was_taken_is_read_on_when_it_comes_
 async fn a_writer_that_is_stuck_for_long_keeps_its_partitions() {
     let scene = Scene::new().await;
     // Kafka takes partitions from whoever does not poll for 6 s. More is on the topic than both batches hold.
-    let impatient = "max.poll.interval.ms=6000;session.timeout.ms=6000";
-    let process = Process::start(&scene, &["--batch-records", "10", "--kafka-property", impatient]).await;
+    let impatient =
+        ["--kafka-property=max.poll.interval.ms=6000", "--kafka-property=session.timeout.ms=6000"];
+    let process = Process::start(&scene, &[&["--batch-records", "10"], &impatient[..]].concat()).await;
     let mut owner = scene.owner().await;
     execute(&mut owner, "begin; lock table prompt_telemetry in share row exclusive mode").await;
     scene.produce(&events(1_000)).await;

@@ -68,7 +68,8 @@ impl Scene {
             ("--kafka-bootstrap-servers", &bootstrap_servers()),
             ("--kafka-topic", &self.topic),
             ("--kafka-partitions", &PARTITIONS.to_string()),
-            ("--kafka-property", "session.timeout.ms=6000;heartbeat.interval.ms=500"),
+            ("--kafka-property", "session.timeout.ms=6000"),
+            ("--kafka-property", "heartbeat.interval.ms=500"),
         ];
         let common = common.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]);
         ["consumer".to_owned(), "run".to_owned()]

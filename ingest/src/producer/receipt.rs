@@ -6,19 +6,26 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
 use crate::producer::ProduceError;
+use crate::producer::room::Place;
 
-/// Shared by a request and its records.
+/// Shared by a request and its records, whose room is taken until the last of them lets go.
 #[derive(Debug)]
 pub(crate) struct Receipt {
     /// Reports not in yet, plus one while the request may still add records.
     outstanding: AtomicUsize,
     first_error: OnceLock<ProduceError>,
     done: Notify,
+    _place: Place,
 }
 
 impl Receipt {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { outstanding: AtomicUsize::new(1), first_error: OnceLock::new(), done: Notify::new() })
+    pub(crate) fn new(place: Place) -> Arc<Self> {
+        Arc::new(Self {
+            outstanding: AtomicUsize::new(1),
+            first_error: OnceLock::new(),
+            done: Notify::new(),
+            _place: place,
+        })
     }
 
     /// The pointer that one more record carries.
@@ -55,10 +62,15 @@ mod tests {
 
     use super::Receipt;
     use crate::producer::ProduceError;
+    use crate::producer::room::Room;
+
+    fn receipt() -> std::sync::Arc<Receipt> {
+        Receipt::new(Room::new(1, 1).take(1, 1).unwrap())
+    }
 
     #[test]
     fn a_receipt_is_complete_after_the_last_report_and_not_before() {
-        let receipt = Receipt::new();
+        let receipt = receipt();
         let records = [receipt.expect_report(), receipt.expect_report()];
         records[0].report(Ok(()));
         let mut complete = Box::pin(receipt.complete());
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn reports_that_are_in_before_anybody_waits_are_not_lost_and_the_first_error_counts() {
-        let receipt = Receipt::new();
+        let receipt = receipt();
         let records = [receipt.expect_report(), receipt.expect_report(), receipt.expect_report()];
         records[0].report(Ok(()));
         records[1].report(Err(ProduceError::TooLarge));
@@ -79,6 +91,6 @@ mod tests {
 
     #[test]
     fn a_receipt_without_records_is_complete() {
-        assert_eq!(Receipt::new().complete().now_or_never(), Some(Ok(())));
+        assert_eq!(receipt().complete().now_or_never(), Some(Ok(())));
     }
 }

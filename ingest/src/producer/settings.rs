@@ -1,15 +1,11 @@
-//! How the Kafka client is set up, and which of a user's properties are refused because `202` would not mean anything.
+//! How the Kafka client is set up, and which of a user's properties are refused because a `202` would mean less.
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::NativeClientConfig;
-use service::kafka::{KafkaArgs, reason};
-
-use crate::config::ConfigError;
+use service::kafka::{ClientSettings, Rule};
 
 /// Ours; the user's properties come after them.
-const DEFAULTS: &[(&str, &str)] = &[
+const DEFAULTS: [(&str, &str); 12] = [
     ("acks", "all"),
     ("enable.idempotence", "true"),
     ("compression.type", "lz4"),
@@ -24,84 +20,45 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     // Readiness reads these.
     ("statistics.interval.ms", "1000"),
-];
-
-/// Second names that librdkafka has for some of them. Both at once would be set in no certain order.
-const ALIASES: &[(&str, &str)] = &[
-    ("acks", "request.required.acks"),
-    ("compression.type", "compression.codec"),
-    ("linger.ms", "queue.buffering.max.ms"),
-    ("message.timeout.ms", "delivery.timeout.ms"),
+    // Connections to all brokers, before there is anything to send: readiness must know whether the addresses that they
+    // advertise can be reached.
+    ("enable.sparse.connections", "false"),
 ];
 
 /// The largest valid event, with every character written as an escape, stays well below this.
 const SMALLEST_MESSAGE_MAXIMUM: u64 = 256 * 1024;
 
-/// The client's configuration.
-///
-/// # Errors
-/// A property that librdkafka does not take, or one that breaks a promise, with the reason.
-pub(crate) fn checked(kafka: &KafkaArgs, request_deadline: Duration) -> Result<ClientConfig, ConfigError> {
-    let set = |name: &str| kafka.properties().any(|(found, _)| found == name);
-    let replaced = |name: &str| ALIASES.iter().any(|(ours, alias)| *ours == name && set(alias));
-    let defaults: Vec<_> = DEFAULTS.iter().copied().filter(|(name, _)| !replaced(name)).collect();
-    let config = kafka.client_config("prompt-telemetry-ingest", &defaults);
-    let native = config
-        .create_native_config()
-        .map_err(|error| ConfigError(format!("the Kafka settings are not usable: {}", reason(&error))))?;
-    let is = |name: &str, wanted: &str, why: &str| {
-        let found = value(&native, name)?;
-        if found == wanted {
-            return Ok(());
-        }
-        Err(ConfigError(format!("the Kafka property {name} must be {wanted}, not {found}: {why}")))
-    };
-    is("acks", "-1", "a 202 means that every in-sync replica has the event (acks=all)")?;
-    is(
-        "enable.idempotence",
-        "true",
-        "a retry inside the client must not store an event twice or out of order",
-    )?;
-    is("delivery.report.only.error", "false", "intake answers 202 when it sees the report of a success")?;
-
-    let least = |name: &str, least: u64, why: &str| {
-        let found = number(&native, name)?;
-        if found >= least {
-            return Ok(());
-        }
-        Err(ConfigError(format!("the Kafka property {name} is {found}, but must be {least} or more: {why}")))
-    };
-    least("message.max.bytes", SMALLEST_MESSAGE_MAXIMUM, "every valid event must fit")?;
-    least("queue.buffering.max.messages", 1_000, "a full batch must fit into the queue")?;
-    least("queue.buffering.max.kbytes", 16 * 1024, "a full batch must fit into the queue")?;
-    least("statistics.interval.ms", 100, "readiness is read from the statistics")?;
-    if number(&native, "statistics.interval.ms")? > 10_000 {
-        return Err(ConfigError(
-            "the Kafka property statistics.interval.ms must be 10000 or less: readiness is read from the statistics"
-                .to_owned(),
-        ));
-    }
-    let timeout = Duration::from_millis(number(&native, "message.timeout.ms")?);
-    if timeout.is_zero() || timeout >= request_deadline {
-        return Err(ConfigError(format!(
-            "the Kafka property message.timeout.ms is {} (0: never), but must be below the request deadline of {} ms: \
-             else an event whose sender was told 503 could still be on its way; raise INGEST_REQUEST_DEADLINE_MS",
-            timeout.as_millis(),
-            request_deadline.as_millis()
-        )));
-    }
-    Ok(config)
-}
-
-fn value(native: &NativeClientConfig, name: &str) -> Result<String, ConfigError> {
-    native
-        .get(name)
-        .map_err(|error| ConfigError(format!("the Kafka property {name} cannot be read: {error}")))
-}
-
-fn number(native: &NativeClientConfig, name: &str) -> Result<u64, ConfigError> {
-    let found = value(native, name)?;
-    found.parse().map_err(|_| ConfigError(format!("the Kafka property {name} is {found}, not a number")))
+/// The client's settings, for requests that end by `request_deadline`.
+pub(crate) fn settings(request_deadline: Duration) -> ClientSettings {
+    let deadline = u64::try_from(request_deadline.as_millis()).unwrap_or(u64::MAX);
+    let late = format!(
+        "it must end before the request deadline of {deadline} ms, otherwise an event whose sender was told 503 could \
+         still be on its way"
+    );
+    let room = "a full batch must fit into the queue";
+    let statistics = "readiness is read from the statistics";
+    ClientSettings::producer("prompt-telemetry-ingest").with(DEFAULTS).promising([
+        Rule::is("acks", "-1", "a 202 means that every in-sync replica has the event (acks=all)"),
+        Rule::is(
+            "enable.idempotence",
+            "true",
+            "a retry inside the client must not store an event twice or out of order",
+        ),
+        Rule::is("delivery.report.only.error", "false", "a 202 is sent when the report of a success is in"),
+        Rule::unset("transactional.id", "a record of a transaction that nobody commits is never read"),
+        Rule::is_not("partitioner", "random", "the events of a session keep their order on one partition"),
+        Rule::is(
+            "enable.sparse.connections",
+            "false",
+            "readiness must know whether the brokers can be reached",
+        ),
+        Rule::within("message.max.bytes", SMALLEST_MESSAGE_MAXIMUM..=u64::MAX, "every valid event must fit"),
+        Rule::within("queue.buffering.max.messages", 1_000..=u64::MAX, room),
+        Rule::within("queue.buffering.max.kbytes", 16 * 1024..=u64::MAX, room),
+        Rule::within("statistics.interval.ms", 100..=10_000, statistics),
+        Rule::within("message.timeout.ms", 1..=deadline.saturating_sub(1), late)
+            .or("lower it, or raise INGEST_REQUEST_DEADLINE_MS"),
+    ])
 }
 
 #[cfg(test)]
@@ -111,7 +68,7 @@ mod tests {
     use clap::Parser;
     use service::kafka::KafkaArgs;
 
-    use super::checked;
+    use super::settings;
 
     #[derive(Parser)]
     struct Arguments {
@@ -119,34 +76,52 @@ mod tests {
         kafka: KafkaArgs,
     }
 
-    fn check(properties: &str) -> Result<(), String> {
-        let arguments = Arguments::try_parse_from(["test", "--kafka-property", properties]).unwrap();
-        checked(&arguments.kafka, Duration::from_secs(5)).map(drop).map_err(|error| error.to_string())
+    fn check(properties: &[&str]) -> Result<(), String> {
+        let flags = properties.iter().flat_map(|property| ["--kafka-property", property]);
+        let arguments = Arguments::try_parse_from(["test"].into_iter().chain(flags)).unwrap();
+        settings(Duration::from_secs(5)).check(&arguments.kafka).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_defaults_keep_every_promise() {
-        assert_eq!(check(""), Ok(()));
+        assert_eq!(check(&[]), Ok(()));
     }
 
     #[test]
     fn properties_that_break_a_promise_are_refused_by_any_of_their_names() {
         for broken in [
             "acks=1",
+            "acks=0",
             "request.required.acks=0",
             "enable.idempotence=false",
             "message.max.bytes=262143",
             "message.timeout.ms=5000",
             "delivery.timeout.ms=0",
             "statistics.interval.ms=0",
+            "statistics.interval.ms=60000",
             "queue.buffering.max.messages=999",
+            "queue.buffering.max.messages=0",
             "delivery.report.only.error=true",
+            "transactional.id=ingest",
+            "partitioner=random",
+            "enable.sparse.connections=true",
+            "allow.auto.create.topics=true",
+            "bootstrap.servers=elsewhere:9092",
+            "test.mock.num.brokers=3",
         ] {
-            let name = broken.split('=').next().unwrap();
-            let reason = check(broken).expect_err(broken);
-            assert!(reason.contains("property"), "{name}: {reason}");
+            let reason = check(&[broken]).expect_err(broken);
+            assert!(reason.contains("the Kafka property ") && reason.contains(": "), "{broken}: {reason}");
         }
-        assert!(check("no.such.property=1").unwrap_err().contains("no.such.property"));
+        assert!(check(&["no.such.property=1"]).unwrap_err().contains("no.such.property"));
+    }
+
+    #[test]
+    fn properties_that_do_not_go_together_are_refused_before_anything_runs() {
+        for broken in
+            [&["max.in.flight=6"][..], &["retries=0"], &["queuing.strategy=lifo"], &["linger.ms=4000"]]
+        {
+            assert!(check(broken).is_err(), "{broken:?}");
+        }
     }
 
     #[test]
@@ -154,11 +129,18 @@ mod tests {
         for fine in [
             "message.max.bytes=262144",
             "acks=-1",
+            "request.required.acks=all",
             "linger.ms=50",
             "compression.codec=snappy",
+            "compression.type=none",
             "message.timeout.ms=4999",
+            "partitioner=murmur2_random",
+            "client.id=team-a",
+            // The consumer's, where both services share one list.
+            "session.timeout.ms=6000",
+            "group.instance.id=a",
         ] {
-            assert_eq!(check(fine), Ok(()), "{fine}");
+            assert_eq!(check(&[fine]), Ok(()), "{fine}");
         }
     }
 }

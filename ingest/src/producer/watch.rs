@@ -1,11 +1,11 @@
 //! Listens to what librdkafka says: reports about records, the state of connections, errors.
 //!
-//! A connection counts as up when the statistics, once a second, show it in that state; that statistics arrive says
-//! nothing. "All brokers down" is believed at once.
+//! A connection counts as up when the statistics, once a second, show it in that state, and when it is one to a broker
+//! at the address that the cluster advertises: records are sent nowhere else. "All brokers down" is believed at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -15,40 +15,20 @@ use rdkafka::producer::ProducerContext;
 use serde::Deserialize;
 
 use crate::metrics;
-use crate::producer::classify;
+use crate::producer::cluster::{Cluster, Link};
 use crate::producer::receipt::Receipt;
+use crate::producer::{ProduceError, classify};
 
-/// What is known of the cluster.
-#[derive(Debug, Default)]
-pub(crate) struct Cluster {
-    up: AtomicBool,
-}
-
-impl Cluster {
-    /// Whether a connection to any broker is up.
-    pub(crate) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Acquire)
-    }
-
-    fn set_up(&self, up: bool) {
-        if self.up.swap(up, Ordering::AcqRel) != up {
-            if up {
-                tracing::info!("connected to Kafka");
-            } else {
-                tracing::warn!("no connection to Kafka is up: events are refused until one is");
-            }
-        }
-    }
-}
-
-/// The listener. Each client has its own; all tell the same [`Cluster`].
+/// The listener. Each client has its own, with the number that the [`Cluster`] gave it.
 pub(crate) struct Watch {
     cluster: Arc<Cluster>,
+    client: u64,
 }
 
 impl Watch {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster }
+        let client = cluster.next_client();
+        Self { cluster, client }
     }
 }
 
@@ -58,21 +38,54 @@ struct Statistics {
     msg_cnt: u64,
     msg_size: u64,
     brokers: HashMap<String, Broker>,
+    eos: Option<Idempotence>,
 }
 
 #[derive(Deserialize)]
 struct Broker {
+    /// Negative for a bootstrap server that no broker calls its own address.
+    nodeid: i32,
     state: String,
+}
+
+#[derive(Deserialize)]
+struct Idempotence {
+    idemp_state: String,
+}
+
+impl Statistics {
+    /// Brokers with a working connection at the address that they advertise.
+    fn brokers_up(&self) -> usize {
+        self.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.is_up()).count()
+    }
+
+    fn link(&self) -> Link {
+        // Other states come and go while records are sent.
+        let waits_for_id = ["Init", "RequestPID", "WaitTransport", "WaitPID", "FatalError"];
+        if self.brokers_up() == 0 {
+            let any = self.brokers.values().any(Broker::is_up);
+            return if any { Link::Bootstrap } else { Link::Down };
+        }
+        match &self.eos {
+            Some(eos) if waits_for_id.contains(&eos.idemp_state.as_str()) => Link::NoProducerId,
+            _ => Link::Up,
+        }
+    }
+}
+
+impl Broker {
+    fn is_up(&self) -> bool {
+        matches!(self.state.as_str(), "UP" | "UPDATE")
+    }
 }
 
 impl ClientContext for Watch {
     fn stats_raw(&self, statistics: &[u8]) {
         match serde_json::from_slice::<Statistics>(statistics) {
             Ok(statistics) => {
-                let up = statistics.brokers.values().filter(|broker| is_up(&broker.state)).count();
                 metrics::producer_queue(statistics.msg_cnt, statistics.msg_size);
-                metrics::brokers_up(up);
-                self.cluster.set_up(up > 0);
+                metrics::brokers_up(statistics.brokers_up());
+                self.cluster.linked(self.client, statistics.link());
             }
             Err(error) => tracing::error!(%error, "the Kafka client's statistics cannot be read"),
         }
@@ -80,7 +93,7 @@ impl ClientContext for Watch {
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => self.cluster.set_up(false),
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.cluster.linked(self.client, Link::Down),
             _ => tracing::debug!(%error, reason, "Kafka client"),
         }
     }
@@ -105,10 +118,62 @@ impl ProducerContext for Watch {
     type DeliveryOpaque = Arc<Receipt>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
-        receipt.report(result.as_ref().map(|_| ()).map_err(|(error, _)| classify(error)));
+        let outcome = result.as_ref().map(drop).map_err(|(error, _)| error);
+        if let Err(error) = outcome {
+            self.note(error);
+        } else {
+            self.cluster.acknowledged();
+        }
+        receipt.report(outcome.map_err(classify));
     }
 }
 
-fn is_up(state: &str) -> bool {
-    matches!(state, "UP" | "UPDATE")
+impl Watch {
+    fn note(&self, error: &KafkaError) {
+        use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+        if let Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) = error.rdkafka_error_code() {
+            self.cluster.doubt.notify_one();
+        }
+        match classify(error) {
+            // A fault of that record.
+            ProduceError::TooLarge => {}
+            failure => self.cluster.failed(failure, Instant::now()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Link, Statistics};
+
+    fn link(brokers: serde_json::Value, state: &str) -> Link {
+        let statistics = json!({
+            "msg_cnt": 0, "msg_size": 0, "brokers": brokers, "eos": { "idemp_state": state },
+        });
+        serde_json::from_value::<Statistics>(statistics).unwrap().link()
+    }
+
+    #[test]
+    fn only_a_broker_at_its_advertised_address_counts() {
+        let bootstrap = json!({ "nodeid": -1, "state": "UP" });
+        let unreachable = json!({ "nodeid": 1, "state": "TRY_CONNECT" });
+        let up = json!({ "nodeid": 2, "state": "UP" });
+        assert_eq!(link(json!({}), "Assigned"), Link::Down);
+        assert_eq!(link(json!({ "b": { "nodeid": -1, "state": "DOWN" } }), "Assigned"), Link::Down);
+        assert_eq!(link(json!({ "a": bootstrap, "b": unreachable }), "Assigned"), Link::Bootstrap);
+        assert_eq!(link(json!({ "a": bootstrap, "b": unreachable, "c": up }), "Assigned"), Link::Up);
+    }
+
+    #[test]
+    fn a_client_without_a_producer_id_cannot_send() {
+        let brokers = json!({ "a": { "nodeid": 1, "state": "UP" } });
+        for state in ["Init", "RequestPID", "WaitTransport", "WaitPID", "FatalError"] {
+            assert_eq!(link(brokers.clone(), state), Link::NoProducerId, "{state}");
+        }
+        for state in ["Assigned", "DrainReset", "DrainBump"] {
+            assert_eq!(link(brokers.clone(), state), Link::Up, "{state}");
+        }
+    }
 }

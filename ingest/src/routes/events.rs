@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -15,10 +15,11 @@ use service::trace::Traceparent;
 use uuid::Uuid;
 
 use crate::body;
+use crate::clock::ClockWrong;
 use crate::error::ApiError;
 use crate::metrics::Entry;
 use crate::openapi::{JsonText, WriteProblems};
-use crate::producer::{ProduceError, Submission};
+use crate::producer::{Pending, ProduceError, Submission};
 use crate::state::App;
 
 /// Where one event goes.
@@ -50,11 +51,11 @@ pub async fn submit_event(
     let trace = admit(&app, &request)?;
     let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
-    let mut submission = app.producer.begin(&trace)?;
+    let submission = app.producer.begin(&trace)?;
     let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
-    let (id, entry) = hand_over_event(&app, body.text()?, &mut submission)?;
+    let (id, pending, entry) = hand_over_event(&app, body.text()?, submission)?;
     drop(body);
-    acknowledge(&app, submission, entry).await?;
+    acknowledge(&app, pending, entry).await?;
     Ok((StatusCode::ACCEPTED, Json(EventAccepted { id, status: SubmissionStatus::Accepted })))
 }
 
@@ -82,12 +83,12 @@ pub async fn submit_batch(
     let trace = admit(&app, &request)?;
     let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
-    let mut submission = app.producer.begin(&trace)?;
+    let submission = app.producer.begin(&trace)?;
     let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
-    let (count, rejected, entry) = hand_over_batch(&app, body.text()?, &mut submission)?;
+    let (count, rejected, pending, entry) = hand_over_batch(&app, body.text()?, submission)?;
     // Not kept while Kafka works: many requests may wait.
     drop(body);
-    acknowledge(&app, submission, entry).await?;
+    acknowledge(&app, pending, entry).await?;
     let status = if rejected.is_empty() { SubmissionStatus::Accepted } else { SubmissionStatus::Partial };
     Ok((StatusCode::ACCEPTED, Json(BatchAccepted { count, status, rejected })))
 }
@@ -103,11 +104,13 @@ fn admit(app: &App, request: &Request) -> Result<Traceparent, ApiError> {
 fn hand_over_event<'a>(
     app: &'a App,
     text: &str,
-    submission: &mut Submission<'_>,
-) -> Result<(Uuid, Entry<'a>), ApiError> {
+    mut submission: Submission<'_>,
+) -> Result<(Uuid, Pending, Entry<'a>), ApiError> {
+    let received_at = app.clock.now()?;
     let event = schema::read_event(text).map_err(|malformed| ApiError::Malformed(malformed.to_string()))?;
     let mut entry = app.ledger.receive(1);
-    let judged = event.map_err(|fault| vec![fault]).and_then(|event| event.validate(now(), Uuid::now_v7));
+    let judged =
+        event.map_err(|fault| vec![fault]).and_then(|event| event.validate(received_at, Uuid::now_v7));
     let accepted = judged.map_err(|faults| {
         entry.reject(reason(&faults));
         ApiError::InvalidEvent(faults)
@@ -115,15 +118,16 @@ fn hand_over_event<'a>(
     if accepted.clock_ahead {
         app.ledger.clock_ahead();
     }
-    submission.add(&accepted.event)?;
-    Ok((accepted.event.id, entry))
+    submission.add(&accepted.event);
+    Ok((accepted.event.id, submission.hand_over()?, entry))
 }
 
 fn hand_over_batch<'a>(
     app: &'a App,
     text: &str,
-    submission: &mut Submission<'_>,
-) -> Result<(usize, Vec<RejectedEvent>, Entry<'a>), ApiError> {
+    mut submission: Submission<'_>,
+) -> Result<(usize, Vec<RejectedEvent>, Pending, Entry<'a>), ApiError> {
+    let received_at = app.clock.now()?;
     let batch = schema::read_batch(text).map_err(|malformed| ApiError::Malformed(malformed.to_string()))?;
     let Batch { events, total } = batch.map_err(|fault| ApiError::InvalidBatch(vec![fault]))?;
     let mut entry = app.ledger.receive(total);
@@ -135,7 +139,6 @@ fn hand_over_batch<'a>(
         entry.reject_all_of(total, FaultCode::TooMany);
         return Err(ApiError::TooManyEvents { found: total });
     }
-    let received_at = now();
     let mut rejected = Vec::new();
     for (index, event) in events.into_iter().enumerate() {
         let id = event.as_ref().ok().and_then(RawEvent::sent_id);
@@ -144,7 +147,7 @@ fn hand_over_batch<'a>(
                 if accepted.clock_ahead {
                     app.ledger.clock_ahead();
                 }
-                submission.add(&accepted.event)?;
+                submission.add(&accepted.event);
             }
             Err(errors) => {
                 entry.reject(reason(&errors));
@@ -156,16 +159,22 @@ fn hand_over_batch<'a>(
     if rejected.len() == total {
         return Err(ApiError::AllRejected(rejected));
     }
-    Ok((total - rejected.len(), rejected, entry))
+    Ok((total - rejected.len(), rejected, submission.hand_over()?, entry))
 }
 
-async fn acknowledge(app: &App, submission: Submission<'_>, entry: Entry<'_>) -> Result<(), ApiError> {
+async fn acknowledge(app: &App, pending: Pending, entry: Entry<'_>) -> Result<(), ApiError> {
     let start = Instant::now();
-    let result = submission.acknowledged(app.limits.request_deadline()).await;
+    let result = pending.acknowledged(app.limits.request_deadline()).await;
     app.ledger.acknowledged_after(start.elapsed());
     result?;
     entry.accept();
     Ok(())
+}
+
+impl From<ClockWrong> for ApiError {
+    fn from(_: ClockWrong) -> Self {
+        Self::ClockWrong
+    }
 }
 
 impl From<ProduceError> for ApiError {
@@ -186,10 +195,4 @@ impl From<ProduceError> for ApiError {
 /// The label of a rejected event: the first rule it breaks.
 fn reason(faults: &[Fault]) -> FaultCode {
     faults.first().map_or(FaultCode::WrongType, |fault| fault.code)
-}
-
-/// Unix milliseconds.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

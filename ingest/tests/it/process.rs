@@ -101,7 +101,14 @@ async fn the_executable_counts_every_event_and_stops_on_sigterm() {
 #[tokio::test]
 async fn a_setting_that_cannot_work_ends_the_start_with_the_reason_and_without_secrets() {
     let output = Command::new(env!("CARGO_BIN_EXE_ingest"))
-        .args(["--kafka-property", "acks=1;sasl.password=hunter2", "--read-token", "s3cret-token"])
+        .args([
+            "--kafka-property",
+            "acks=1",
+            "--kafka-property",
+            "sasl.password=hunter2",
+            "--read-token",
+            "s3cret-token",
+        ])
         .args(["--database-url", "postgres://user:pa55word@localhost/x"])
         .output()
         .await

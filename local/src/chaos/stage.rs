@@ -168,7 +168,7 @@ pub async fn connect(url: &str) -> Result<PgConnection, Error> {
 
 /// A member that is gone is missed after six seconds instead of thirty, so that partitions move more often.
 fn impatience() -> [(String, String); 1] {
-    let properties = "session.timeout.ms=6000;heartbeat.interval.ms=1000";
+    let properties = "session.timeout.ms=6000\nheartbeat.interval.ms=1000";
     [("KAFKA_PROPERTIES".to_owned(), properties.to_owned())]
 }
 

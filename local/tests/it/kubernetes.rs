@@ -129,7 +129,7 @@ fn secret_value(key: &str) -> &'static str {
         "read-token" => "a-token",
         "write-keys" => "old-key,new-key",
         "kafka-properties" => {
-            "security.protocol=SASL_SSL;sasl.mechanism=SCRAM-SHA-512;sasl.username=a;sasl.password=b"
+            "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\nsasl.username=a\nsasl.password=b;c=d"
         }
         _ if key.ends_with("-database-url") => {
             "postgres://login:secret@db:5432/telemetry?sslmode=verify-full"

@@ -13,12 +13,12 @@ const GOOD: [(Program, &str, &str); 6] = [
     (INGEST, "INGEST_DATABASE_URL", "postgres://a:hunter2@h/d?sslmode=verify-full"),
     (INGEST, "INGEST_WRITE_KEYS", "hunter2-old,hunter2-new"),
     (INGEST, "INGEST_READ_TOKEN", "hunter2"),
-    (INGEST, "KAFKA_PROPERTIES", "sasl.username=a;sasl.password=hunter2"),
+    (INGEST, "KAFKA_PROPERTIES", "sasl.username=a\nsasl.password=Endpoint=sb://h/;SharedAccessKey=hunter2="),
     (CONSUMER, "CONSUMER_DATABASE_URL", "postgres://a:hunter2@h/d"),
     (MIGRATE, "MIGRATE_DATABASE_URL", "postgres://a:hunter2@h/d"),
 ];
 
-const BAD: [(Program, &str, &str); 14] = [
+const BAD: [(Program, &str, &str); 18] = [
     (INGEST, "INGEST_DATABASE_URL", "hunter2"),
     (INGEST, "INGEST_DATABASE_URL", "mysql://a:hunter2@h/d"),
     (INGEST, "INGEST_DATABASE_URL", "postgres://a:hunter2@h:port/d"),
@@ -26,12 +26,16 @@ const BAD: [(Program, &str, &str); 14] = [
     (INGEST, "INGEST_DATABASE_URL", "postgres://a:b@h/d?passwort=hunter2"),
     (INGEST, "KAFKA_PROPERTIES", "hunter2"),
     (INGEST, "KAFKA_PROPERTIES", "sasl.pasword=hunter2"),
-    (INGEST, "KAFKA_PROPERTIES", "acks=1;sasl.password=hunter2"),
+    (INGEST, "KAFKA_PROPERTIES", "acks=1\nsasl.password=hunter2"),
+    (INGEST, "KAFKA_PROPERTIES", "acks=all;sasl.password=hunter2"),
+    (INGEST, "KAFKA_PROPERTIES", "linger.ms=1;sasl.password=hunter2"),
+    (INGEST, "KAFKA_PROPERTIES", "security.protocol=sasl_ssl;sasl.password=hunter2"),
     (CONSUMER, "CONSUMER_DATABASE_URL", "mysql://a:hunter2@h/d"),
     (CONSUMER, "CONSUMER_DATABASE_URL", "postgres://a:hunter2@h:port/d"),
     (CONSUMER, "CONSUMER_DATABASE_URL", "postgres://a:b@h/d?sslmode=hunter2"),
     (CONSUMER, "KAFKA_PROPERTIES", "sasl.pasword=hunter2"),
-    (CONSUMER, "KAFKA_PROPERTIES", "enable.auto.commit=false;sasl.password=hunter2"),
+    (CONSUMER, "KAFKA_PROPERTIES", "enable.auto.commit=false\nsasl.password=hunter2"),
+    (CONSUMER, "KAFKA_PROPERTIES", "session.timeout.ms=6000;sasl.password=hunter2"),
     (MIGRATE, "MIGRATE_DATABASE_URL", "postgres://a:hunter2@h/d?sslmod=require"),
 ];
 

@@ -25,7 +25,7 @@ async fn a_kafka_without_tls_is_sent_a_handshake_and_no_login() {
     let mut received = listen(listener, &[]);
     let [login, password] = SECRETS;
     let properties = format!(
-        "security.protocol=sasl_ssl;sasl.mechanism=PLAIN;sasl.username={login};sasl.password={password}"
+        "security.protocol=sasl_ssl\nsasl.mechanism=PLAIN\nsasl.username={login}\nsasl.password={password}"
     );
     let settings = [("KAFKA_PROPERTIES".to_owned(), properties)];
     let kafka = kafka(&servers, TOPIC);

@@ -226,7 +226,7 @@ pub(crate) fn kafka(servers: &str, topic: &str) -> Kafka {
 
 fn environment(properties: &[(&str, String)]) -> (String, String) {
     let lines: Vec<String> = properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    ("KAFKA_PROPERTIES".to_owned(), lines.join(";"))
+    ("KAFKA_PROPERTIES".to_owned(), lines.join("\n"))
 }
 
 pub(crate) fn text(path: &Path) -> String {

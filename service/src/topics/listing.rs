@@ -1,4 +1,4 @@
-//! Asks Kafka which topics there are, and when it does not answer, tells what its client complained of meanwhile.
+//! Asks Kafka how our topics are, and reports what the client complained of when no broker answers.
 //!
 //! That question is the first that a service asks, so a wrong certificate, password or port shows here. Knows nothing of
 //! what the topics should be.
@@ -9,11 +9,11 @@ use std::time::Duration;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
-use crate::kafka::KafkaArgs;
-use crate::topics::TopicError;
+use crate::kafka::{KafkaArgs, SettingsError};
+use crate::topics::{self, TopicError};
 
 /// Time for the client to hand over what it has to complain of.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -25,30 +25,47 @@ pub(crate) struct Found {
     pub(crate) replication: usize,
 }
 
-/// Asks for all topics: asking for one by its name would make brokers that create topics on demand do so. A topic that the
-/// login may not describe is not shown. The call blocks, so it has a thread of its own.
-pub(crate) async fn list(args: &KafkaArgs, deadline: Duration) -> Result<Vec<Found>, TopicError> {
-    let config = args.client_config("prompt-telemetry-topics", &[]);
+/// What metadata shows.
+pub(crate) struct Seen {
+    /// Brokers that are up.
+    pub(crate) brokers: usize,
+    /// Those of the topics asked for that exist and that the login may describe.
+    pub(crate) found: Vec<Found>,
+}
+
+/// Asks for the topics. The client is one whose questions make no broker create a topic. The call blocks, so it has a
+/// thread of its own.
+pub(crate) async fn list(
+    args: &KafkaArgs,
+    topics: &[String],
+    deadline: Duration,
+) -> Result<Seen, TopicError> {
+    let config = topics::client_settings().config(args)?;
     let client: BaseProducer<Complaints> =
-        config.create_with_context(Complaints::default()).map_err(TopicError::Settings)?;
-    let servers = args.kafka_bootstrap_servers.clone();
+        config.create_with_context(Complaints::default()).map_err(SettingsError::from)?;
+    let (servers, topics) = (args.kafka_bootstrap_servers.clone(), topics.to_vec());
     let ask = move || {
-        let answer = client.client().fetch_metadata(None, deadline);
-        answer.map(|metadata| found(&metadata)).map_err(|source| {
-            client.poll(LISTEN);
-            TopicError::Unreachable { servers, source: source.into(), complaint: client.context().last() }
-        })
+        let mut seen = Seen { brokers: 0, found: Vec::new() };
+        for topic in &topics {
+            let answer = client.client().fetch_metadata(Some(topic), deadline).map_err(|source| {
+                client.poll(LISTEN);
+                let (servers, complaint) = (servers.clone(), client.context().last());
+                TopicError::Unreachable { servers, source: source.into(), complaint }
+            })?;
+            seen.brokers = answer.brokers().len();
+            seen.found.extend(answer.topics().iter().filter(|topic| topics::shows(topic)).map(found));
+        }
+        Ok(seen)
     };
     tokio::task::spawn_blocking(ask).await.expect("asking for metadata does not panic")
 }
 
-fn found(metadata: &Metadata) -> Vec<Found> {
-    let topics = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| Found {
+fn found(topic: &MetadataTopic) -> Found {
+    Found {
         name: topic.name().to_owned(),
         partitions: topic.partitions().len(),
         replication: topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0),
-    });
-    topics.collect()
+    }
 }
 
 /// The client's last complaint that says why, in its own words.
