@@ -99,3 +99,19 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::{Header, OwnedHeaders};
+
+    use super::{HEADER_BYTES, header_bytes};
+
+    #[test]
+    fn headers_weigh_their_names_and_values_and_what_librdkafka_keeps_of_each() {
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "four", value: Some(&[0_u8; 1_000]) })
+            .insert(Header { key: "none", value: None::<&[u8]> });
+        assert_eq!(header_bytes(Some(&headers)), 4 + 1_000 + 4 + 2 * HEADER_BYTES);
+        assert_eq!(header_bytes(None::<&OwnedHeaders>), 0);
+    }
+}

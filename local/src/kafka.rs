@@ -53,7 +53,19 @@ impl Apache {
     /// # Errors
     /// When Java is missing or too old, the jars can't be had, or a node does not start.
     pub async fn start(name: &str, nodes: u16, data: Data) -> Result<Apache, Error> {
-        Apache::start_with(name, nodes, data, None).await
+        Apache::start_with(name, nodes, data, None, &[]).await
+    }
+
+    /// Starts nodes with temporary data and properties of Kafka's own that come after ours and win.
+    ///
+    /// # Errors
+    /// As [`Apache::start`].
+    pub async fn start_configured(
+        name: &str,
+        nodes: u16,
+        properties: &[(&str, &str)],
+    ) -> Result<Apache, Error> {
+        Apache::start_with(name, nodes, Data::Temporary, None, properties).await
     }
 
     /// Starts one node with temporary data that lets in whom `guard` says. [`Apache::bootstrap_servers`] is the
@@ -62,18 +74,25 @@ impl Apache {
     /// # Errors
     /// As [`Apache::start`].
     pub async fn start_guarded(name: &str, guard: Guard) -> Result<Apache, Error> {
-        Apache::start_with(name, 1, Data::Temporary, Some(guard)).await
+        Apache::start_with(name, 1, Data::Temporary, Some(guard), &[]).await
     }
 
-    async fn start_with(name: &str, nodes: u16, data: Data, guard: Option<Guard>) -> Result<Apache, Error> {
+    async fn start_with(
+        name: &str,
+        nodes: u16,
+        data: Data,
+        guard: Option<Guard>,
+        properties: &[(&str, &str)],
+    ) -> Result<Apache, Error> {
         java::check()?;
         let libraries = libraries::brokers().await?;
         let (folder, temporary) = data_folder(name, nodes, data)?;
         let addresses: Vec<Addresses> =
             (1..=nodes).map(|id| Addresses { id, clients: port::free(), controller: port::free() }).collect();
-        let formats = addresses
-            .iter()
-            .map(|address| Node::format(name, *address, &addresses, &libraries, &folder, guard.as_ref()));
+        let more: String = properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let formats = addresses.iter().map(|address| {
+            Node::format(name, *address, &addresses, &libraries, &folder, guard.as_ref(), &more)
+        });
         let nodes = futures::future::try_join_all(formats).await?;
         let servers: Vec<String> =
             addresses.iter().map(|address| format!("127.0.0.1:{}", address.clients)).collect();

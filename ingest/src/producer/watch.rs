@@ -148,7 +148,7 @@ mod tests {
 
     use super::{Link, Statistics};
 
-    fn link(brokers: serde_json::Value, state: &str) -> Link {
+    fn link(brokers: &serde_json::Value, state: &str) -> Link {
         let statistics = json!({
             "msg_cnt": 0, "msg_size": 0, "brokers": brokers, "eos": { "idemp_state": state },
         });
@@ -160,20 +160,20 @@ mod tests {
         let bootstrap = json!({ "nodeid": -1, "state": "UP" });
         let unreachable = json!({ "nodeid": 1, "state": "TRY_CONNECT" });
         let up = json!({ "nodeid": 2, "state": "UP" });
-        assert_eq!(link(json!({}), "Assigned"), Link::Down);
-        assert_eq!(link(json!({ "b": { "nodeid": -1, "state": "DOWN" } }), "Assigned"), Link::Down);
-        assert_eq!(link(json!({ "a": bootstrap, "b": unreachable }), "Assigned"), Link::Bootstrap);
-        assert_eq!(link(json!({ "a": bootstrap, "b": unreachable, "c": up }), "Assigned"), Link::Up);
+        assert_eq!(link(&json!({}), "Assigned"), Link::Down);
+        assert_eq!(link(&json!({ "b": { "nodeid": -1, "state": "DOWN" } }), "Assigned"), Link::Down);
+        assert_eq!(link(&json!({ "a": bootstrap, "b": unreachable }), "Assigned"), Link::Bootstrap);
+        assert_eq!(link(&json!({ "a": bootstrap, "b": unreachable, "c": up }), "Assigned"), Link::Up);
     }
 
     #[test]
     fn a_client_without_a_producer_id_cannot_send() {
         let brokers = json!({ "a": { "nodeid": 1, "state": "UP" } });
         for state in ["Init", "RequestPID", "WaitTransport", "WaitPID", "FatalError"] {
-            assert_eq!(link(brokers.clone(), state), Link::NoProducerId, "{state}");
+            assert_eq!(link(&brokers, state), Link::NoProducerId, "{state}");
         }
         for state in ["Assigned", "DrainReset", "DrainBump"] {
-            assert_eq!(link(brokers.clone(), state), Link::Up, "{state}");
+            assert_eq!(link(&brokers, state), Link::Up, "{state}");
         }
     }
 }

@@ -9,6 +9,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 
 use crate::intake::{BATCH, DEADLINE, EVENT, Intake, problem};
+use crate::topic;
 
 /// A broker of the test's own, which can be told to misbehave, with the topics that it cannot create on request.
 pub(crate) struct Broker {
@@ -26,7 +27,7 @@ impl Broker {
     }
 
     /// Intake on this broker, which need not be there yet.
-    async fn intake_unready(&self, arguments: &[&str]) -> Intake {
+    pub(crate) async fn intake_unready(&self, arguments: &[&str]) -> Intake {
         Intake::start_unready(&self.cluster.bootstrap_servers(), self.topic.clone(), arguments).await
     }
 
@@ -169,6 +170,22 @@ async fn a_full_queue_is_a_503_at_once_and_empties_again() {
     assert_eq!(codes, ["queue_full", "queue_full", "unacknowledged"]);
     broker.delay(Duration::ZERO);
     until_accepted(&intake).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_finds_no_room_for_all_of_its_events_sends_none() {
+    let broker = Broker::start();
+    let intake = broker.intake(&["--kafka-property=queue.buffering.max.messages=1000"]).await;
+    broker.delay(Duration::from_secs(1));
+    let batch = batch(300);
+    let answers = futures::future::join_all((0..4).map(|_| intake.send(BATCH, &batch))).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status().as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 202, 202, 503]);
+    broker.delay(Duration::ZERO);
+    until_accepted(&intake).await;
+    let records = topic::records(&broker.cluster.bootstrap_servers(), &broker.topic).await;
+    assert_eq!(records.len(), 3 * 300 + 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use ingest::clock::Clock;
 use ingest::config::Config;
 use ingest::error::{PROBLEM, Problem};
 use ingest::server::Ingest;
@@ -50,7 +51,18 @@ impl Intake {
 
     /// Listening; whether the broker is there is another matter.
     pub(crate) async fn start_unready(bootstrap_servers: &str, topic: String, arguments: &[&str]) -> Self {
-        let ingest = Ingest::bind(config(bootstrap_servers, &topic, arguments)).await.unwrap();
+        Self::start_with_clock(bootstrap_servers, topic, arguments, Clock::system()).await
+    }
+
+    /// The same with another clock than the machine's.
+    pub(crate) async fn start_with_clock(
+        bootstrap_servers: &str,
+        topic: String,
+        arguments: &[&str],
+        clock: Clock,
+    ) -> Self {
+        let config = config(bootstrap_servers, &topic, arguments);
+        let ingest = Ingest::bind_with(config, clock).await.unwrap();
         let (address, admin) = (ingest.address(), ingest.admin_address());
         let stop = CancellationToken::new();
         let serving = tokio::spawn(ingest.serve(stop.clone()));
@@ -60,6 +72,16 @@ impl Intake {
     pub(crate) async fn until_ready(&self) {
         eventually("intake is ready", DEADLINE, async || (self.readiness().await.0 == 200).then_some(()))
             .await;
+    }
+
+    /// Waits until it is not ready, for a reason that contains `reason`.
+    pub(crate) async fn until_waiting_for(&self, reason: &str) {
+        let what = format!("intake says that it waits for: {reason}");
+        eventually(&what, DEADLINE, async || {
+            let (status, said) = self.readiness().await;
+            (status == 503 && said.contains(reason)).then_some(())
+        })
+        .await;
     }
 
     /// The status of `/readyz`, and what it says.

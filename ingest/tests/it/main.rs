@@ -4,7 +4,9 @@
 
 mod access;
 mod answers;
+mod apache;
 mod bodies;
+mod clock;
 mod connections;
 mod events;
 mod faults;
@@ -16,3 +18,4 @@ mod promises;
 mod reads;
 mod rules;
 mod topic;
+mod topics;

@@ -31,7 +31,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Lays out the node's folder under `folder`; an earlier layout keeps its records and gets new addresses.
+    /// Lays out the node's folder under `folder`; an earlier layout keeps its records and gets new addresses. The lines
+    /// of `more` are properties that win over ours.
     pub(super) async fn format(
         name: &str,
         own: Addresses,
@@ -39,12 +40,13 @@ impl Node {
         libraries: &Path,
         folder: &Path,
         guard: Option<&Guard>,
+        more: &str,
     ) -> Result<Node, Error> {
         let name = format!("{name}-{}", own.id);
         let properties = folder.join(format!("{name}.properties"));
         let data = folder.join(format!("data-{}", own.id));
         let guarded = guard.map(|guard| guard.properties(own)).unwrap_or_default();
-        fs::write(&properties, text(own, all, &data) + &guarded)
+        fs::write(&properties, text(own, all, &data) + &guarded + more)
             .map_err(Error::file("write", &properties))?;
         if !data.join("meta.properties").exists() {
             let tool =
