@@ -167,7 +167,11 @@ pub(crate) fn settings() -> ClientSettings {
     ClientSettings::producer("prompt-telemetry-consumer-dead-letters").with(defaults).promising([
         Rule::is("acks", "-1", counts),
         Rule::is("delivery.report.only.error", "false", counts),
-        Rule::within("topic.metadata.refresh.interval.ms", 1..=300_000, "a topic that was deleted must be found again"),
+        Rule::within(
+            "topic.metadata.refresh.interval.ms",
+            1..=300_000,
+            "a topic that was deleted must be found again",
+        ),
         Rule::unset("transactional.id", "a letter in a transaction that nobody commits is never read"),
         Rule::within(
             "message.timeout.ms",

@@ -65,7 +65,9 @@ pub enum RunError {
 /// Returns the first setting that cannot work.
 pub fn check(config: &Config) -> Result<(), StartError> {
     config.check()?;
-    for settings in [source::settings(&config.group), dead_letter::settings(), service::topics::client_settings()] {
+    for settings in
+        [source::settings(&config.group), dead_letter::settings(), service::topics::client_settings()]
+    {
         settings.check(&config.kafka)?;
     }
     Ok(letters::check(&config.kafka)?)

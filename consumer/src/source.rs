@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use service::kafka::SettingsError;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};

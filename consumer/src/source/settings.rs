@@ -58,7 +58,11 @@ pub(crate) fn settings(group: &str) -> ClientSettings {
             Rule::is("group.protocol", "classic", "all partitions must change hands at once"),
             Rule::is("isolation.level", "read_committed", "a record that its sender took back is no event"),
             Rule::is("enable.partition.eof", "true", "the lag is known from where a partition ends"),
-        Rule::within("topic.metadata.refresh.interval.ms", 1..=300_000, "a topic that was deleted must be noticed"),
+            Rule::within(
+                "topic.metadata.refresh.interval.ms",
+                1..=300_000,
+                "a topic that was deleted must be noticed",
+            ),
             Rule::within(
                 "statistics.interval.ms",
                 1..=10_000,
