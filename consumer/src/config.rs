@@ -9,12 +9,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use service::database::check_url;
+use service::database::Database;
 use service::kafka::KafkaArgs;
 use service::logging::LogArgs;
 use service::secret::{self, InFile};
 use service::shutdown::ShutdownArgs;
-use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
 use crate::batch::Limits;
@@ -49,12 +48,12 @@ pub enum Command {
 pub struct MigrateArgs {
     /// The database, with the login that owns it.
     #[arg(long = "database-url", env = "MIGRATE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    #[arg(value_parser = secret::value(owner_url))]
-    pub database_url: Option<String>,
+    #[arg(value_parser = secret::value(Database::parse))]
+    pub database_url: Option<Database>,
 
     /// File that holds the database's URL, instead of the variable.
-    #[arg(long, env = "MIGRATE_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(owner_url))]
-    pub database_url_file: Option<InFile<String>>,
+    #[arg(long, env = "MIGRATE_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(Database::parse))]
+    pub database_url_file: Option<InFile<Database>>,
 
     /// Only check the configuration: end with 0, or with the reason why it cannot work. Nothing is connected to.
     #[arg(long)]
@@ -75,11 +74,11 @@ pub struct ConfigError(String);
 pub struct Config {
     /// The database, with a login that is a member of telemetry_writer (and has BYPASSRLS, to be fast).
     #[arg(long, env = "CONSUMER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    #[arg(value_parser = secret::value(database))]
+    #[arg(value_parser = secret::value(Database::parse))]
     pub database_url: Option<Database>,
 
     /// File that holds the database's URL, instead of the variable.
-    #[arg(long, env = "CONSUMER_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(database))]
+    #[arg(long, env = "CONSUMER_DATABASE_URL_FILE", value_name = "PATH", value_parser = secret::file(Database::parse))]
     pub database_url_file: Option<InFile<Database>>,
 
     /// Where /metrics, /livez and /readyz are served. Keep it from the public.
@@ -145,16 +144,12 @@ pub struct Config {
     pub log: LogArgs,
 }
 
-/// A database's address. It is never shown, since it may hold a password.
-#[derive(Clone)]
-pub struct Database(pub(crate) PgConnectOptions);
-
 impl MigrateArgs {
-    /// The owner's URL, whichever way it was given.
+    /// The database with its owner's login, whichever way it was given.
     ///
     /// # Errors
     /// It was given in no way, or in both.
-    pub fn database_url(&self) -> Result<String, ConfigError> {
+    pub fn database(&self) -> Result<Database, ConfigError> {
         given("MIGRATE_DATABASE_URL", self.database_url.clone(), self.database_url_file.clone())
     }
 }
@@ -215,15 +210,6 @@ fn given<T>(name: &'static str, value: Option<T>, file: Option<InFile<T>>) -> Re
     given.ok_or_else(|| ConfigError(format!("the database is missing: set {name} or {name}_FILE")))
 }
 
-fn owner_url(url: &str) -> Result<String, String> {
-    database(url).map(|_| url.to_owned())
-}
-
-fn database(url: &str) -> Result<Database, String> {
-    check_url(url)?;
-    url.parse().map(Database).map_err(|error: sqlx::Error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -253,7 +239,7 @@ mod tests {
             let arguments = [&["consumer"], arguments].concat();
             match Cli::try_parse_from(arguments).unwrap().command {
                 Command::Run(config) => config.check().map_err(|error| error.to_string()),
-                Command::Migrate(args) => args.database_url().map(drop).map_err(|error| error.to_string()),
+                Command::Migrate(args) => args.database().map(drop).map_err(|error| error.to_string()),
                 Command::DeadLetters(_) => unreachable!("it was told otherwise"),
             }
         };

@@ -3,7 +3,7 @@
 
 use consumer::config::{Cli, Command, Config, MigrateArgs};
 use consumer::letters;
-use consumer::migrate::migrate;
+use consumer::migrate::migrate_at;
 use consumer::server::{self, Consumer};
 use service::shutdown::exit_on_signal;
 
@@ -11,7 +11,7 @@ use service::shutdown::exit_on_signal;
 async fn main() -> anyhow::Result<()> {
     match service::arguments::parse::<Cli>().command {
         Command::Run(config) if config.check_config => Ok(server::check(&config)?),
-        Command::Migrate(args) if args.check_config => Ok(args.database_url().map(drop)?),
+        Command::Migrate(args) if args.check_config => Ok(args.database().map(drop)?),
         Command::Run(config) => run(config).await,
         Command::Migrate(args) => bring_up_to_date(args).await,
         Command::DeadLetters(args) => {
@@ -41,7 +41,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
 async fn bring_up_to_date(args: MigrateArgs) -> anyhow::Result<()> {
     args.log.init();
     exit_on_signal();
-    let applied = migrate(&args.database_url()?).await?;
+    let database = args.database()?;
+    database.warn("MIGRATE_DATABASE_URL");
+    let applied = migrate_at(&database).await?;
     tracing::info!(applied = ?applied.versions, before = applied.before, "the database has the newest schema");
     Ok(())
 }

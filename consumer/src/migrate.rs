@@ -6,17 +6,18 @@
 
 use std::time::Duration;
 
+use service::database::Database;
 use sqlx::Connection;
 use sqlx::migrate::{Migrate, MigrateError as RunError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
-use tokio::time::timeout;
+use sqlx::postgres::{PgConnection, PgDatabaseError};
 
 /// The migrations that this program was built with.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// Where the applied migrations are written down; the name is sqlx's.
 const APPLIED_TABLE: &str = "_sqlx_migrations";
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// For all hosts of the URL together; each has ten seconds unless the URL says otherwise.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 /// Everything lives in `public`, whatever the owner's login is set to. A wait for a lock ends after 30 s, because every
 /// writer waits behind it. It ends within a second when this program is gone, unless the server's system cannot look for
 /// that and refuses the setting, or the server is too old to know it.
@@ -38,10 +39,8 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The URL is not one of a PostgreSQL database.
-    #[error(
-        "the owner's database URL can't be read ({0}); it looks like postgres://owner:password@host:5432/name"
-    )]
-    Url(#[source] sqlx::Error),
+    #[error("the owner's database URL can't be used: {0}")]
+    Url(String),
     /// No connection, or none in time.
     #[error("no connection to {place} ({source}); check that PostgreSQL runs there and can be reached")]
     Unreachable {
@@ -136,24 +135,22 @@ impl MigrateError {
 /// # Errors
 /// Each names the place and the remedy; see [`MigrateError`]. A password never appears.
 pub async fn migrate(owner_url: &str) -> Result<Applied, MigrateError> {
-    let options: PgConnectOptions = owner_url.parse().map_err(MigrateError::Url)?;
-    let options = options.application_name("consumer migrate");
-    let place = place(&options);
-    let mut connection = connect(&options).await.map_err(|error| explain_connect(&place, error))?;
+    migrate_at(&Database::parse(owner_url).map_err(MigrateError::Url)?).await
+}
+
+/// As [`migrate`], of a database whose URL was read already.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_at(database: &Database) -> Result<Applied, MigrateError> {
+    let database = database.clone().named("consumer migrate").for_writing();
+    let place = database.to_string();
+    let connected = database.connect(CONNECT_DEADLINE).await;
+    let mut connection = connected.map_err(|error| explain_connect(&place, error))?;
     let applied = run(&mut connection).await.map_err(|error| explain_run(place, error))?;
     // All is committed; a connection that breaks now changes nothing.
     let _ = connection.close().await;
     Ok(applied)
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let connecting = PgConnection::connect_with(options);
-    timeout(CONNECT_DEADLINE, connecting).await.unwrap_or_else(|_| {
-        Err(sqlx::Error::Io(std::io::Error::new(
-            std::io::ErrorKind::TimedOut,
-            format!("no answer within {} seconds", CONNECT_DEADLINE.as_secs()),
-        )))
-    })
 }
 
 /// Takes sqlx's lock already here (it may be taken twice), so that what is counted as applied is this run's
@@ -169,11 +166,6 @@ async fn run(connection: &mut PgConnection) -> Result<Applied, RunError> {
     let versions =
         MIGRATOR.iter().map(|migration| migration.version).filter(|&version| !known(version)).collect();
     Ok(Applied { versions, before: before.len() })
-}
-
-fn place(options: &PgConnectOptions) -> String {
-    let database = options.get_database().unwrap_or_else(|| options.get_username());
-    format!("{}:{}/{database}", options.get_host(), options.get_port())
 }
 
 fn explain_connect(place: &str, source: sqlx::Error) -> MigrateError {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service::admin::Admin;
+use service::database::Database;
 use service::kafka::SettingsError;
-use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -100,7 +100,8 @@ impl Consumer {
         let (reader, source) = Reader::new(&config, Arc::clone(&health), missing_topic.clone())?;
         let dead_letters =
             DeadLetters::new(&config.kafka, Arc::clone(&health), missing_topic.clone(), abandon.clone())?;
-        let database = config.database()?.0;
+        let database = config.database()?;
+        database.warn("CONSUMER_DATABASE_URL");
         announce(&config, &database, address);
         let store = Store::new(&database, config.writers as usize, config.write_timeout(), &health, &abandon);
         let limit = config.dead_letter_limit.percent();
@@ -192,13 +193,13 @@ async fn grace_period(
     tokio::time::sleep(goodbye).await;
 }
 
-fn announce(config: &Config, database: &PgConnectOptions, admin: SocketAddr) {
+fn announce(config: &Config, database: &Database, admin: SocketAddr) {
     tracing::info!(
         kafka = config.kafka.kafka_bootstrap_servers,
         topic = config.kafka.kafka_topic,
         group = config.group,
-        database = format!("{}:{}/{}", database.get_host(), database.get_port(), database.get_database().unwrap_or("")),
-        login = database.get_username(),
+        %database,
+        login = database.login(),
         batch_records = config.batch_records,
         batch_bytes = config.batch_bytes,
         batch_wait_ms = config.batch_wait_ms,

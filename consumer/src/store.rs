@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use sqlx::postgres::PgConnectOptions;
+use service::database::Database;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -54,13 +54,13 @@ impl Store {
     /// Connects nowhere yet. `writers` connections are opened when there is enough for each. Each try of a write may take
     /// `deadline`.
     pub(crate) fn new(
-        options: &PgConnectOptions,
+        database: &Database,
         writers: usize,
         deadline: Duration,
         health: &Arc<Health>,
         abandon: &CancellationToken,
     ) -> Self {
-        let lane = |_| Lane::new(options.clone(), deadline, Arc::clone(health), abandon.clone());
+        let lane = |_| Lane::new(database, deadline, Arc::clone(health), abandon.clone());
         Self { lanes: (0..writers).map(lane).collect(), next_probe: Instant::now() }
     }
 

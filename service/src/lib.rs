@@ -1,7 +1,8 @@
-//! What both services are made of: Kafka and logging arguments, the topics' settings, the admin listener, shutdown.
+//! What both services are made of: Kafka and logging arguments, the topics' settings, database connections, the admin
+//! listener, shutdown.
 //!
-//! **Architecture invariant:** this crate knows nothing of events, of HTTP routes other than the admin ones, or of
-//! Postgres but the form of its URLs. It reads no environment but through the `clap` arguments that it declares.
+//! **Architecture invariant:** this crate knows nothing of events, of HTTP routes other than the admin ones, or of tables.
+//! It reads no environment but through the `clap` arguments that it declares.
 
 pub mod admin;
 pub mod arguments;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use service::database::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, GaveUp, jitter};
@@ -22,7 +22,7 @@ use crate::store::trust::Trust;
 
 /// How long to leave to the other writer, at most, when two are in each other's way.
 const STEP_ASIDE: Duration = Duration::from_millis(100);
-/// Fewer rows than this are inserted at once: one round trip instead of three, and nobody waits for the third. COPY ends
+/// Fewer rows than this are inserted by one statement: two round trips fewer, and nobody waits for the last. COPY ends
 /// with a tiny message of its own, which sqlx 0.9.0 (it lacks TCP_NODELAY) sends only when what came before it has been
 /// acknowledged, up to 40 ms later. With more rows than this the server is still busy by then.
 const COPY_FROM: usize = 1_000;
@@ -64,12 +64,12 @@ enum Next {
 impl Lane {
     /// Connects nowhere yet. Each try of a write may take `deadline`.
     pub(crate) fn new(
-        options: PgConnectOptions,
+        database: &Database,
         deadline: Duration,
         health: Arc<Health>,
         abandon: CancellationToken,
     ) -> Self {
-        let session = Session::new(options, deadline);
+        let session = Session::new(database, deadline);
         Self { session, may_copy: true, trust: Trust::new(), pace: Pace::new(), health, abandon }
     }
 

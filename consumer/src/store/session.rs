@@ -1,13 +1,15 @@
 //! The one connection to the database: opened when needed, kept while it works, dropped when in doubt.
 //!
-//! Every wait has a deadline, and each statement is a transaction of its own, so there is nothing to roll back. Knows
-//! how rows get in, but not what to do when they don't.
+//! Every wait has a deadline. Each write is one transaction that brings its own settings and uses unnamed statements only, so
+//! that it works through a pooler which shares server processes out by transaction. Knows how rows get in, but not what to
+//! do when they don't.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, Row};
+use service::database::{self, Database};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 
 use crate::batch::Batch;
@@ -31,7 +33,8 @@ const PROBE: &str = concat!(
      default, default, default, default, default, default, default, default, default, default, default) \
      on conflict (id) do nothing"
 );
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// For all hosts of the URL together; each has ten seconds unless the URL says otherwise.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer than this is asked whether it still is one. The server, a pooler or a firewall may
 /// have closed it, which is no fault and nobody's concern.
@@ -50,35 +53,19 @@ pub(crate) enum Method {
 
 /// The connection, and how to open it.
 pub(crate) struct Session {
-    options: PgConnectOptions,
+    database: Database,
     /// Since when it is idle.
     connection: Option<(PgConnection, Instant)>,
+    /// Names and values, for each transaction.
+    settings: Vec<(&'static str, String)>,
     deadline: Duration,
 }
 
 impl Session {
     /// Connects nowhere yet. Each write may take `deadline`.
-    pub(crate) fn new(options: PgConnectOptions, deadline: Duration) -> Self {
-        let milliseconds = deadline.as_millis().to_string();
-        // Failures are told by whoever tries again.
-        let options =
-            options.disable_statement_logging().application_name("prompt-telemetry-consumer").options([
-                // The server gives up when we do, also when it cannot see that we are gone.
-                ("statement_timeout", milliseconds.as_str()),
-                ("idle_in_transaction_session_timeout", milliseconds.as_str()),
-                ("tcp_keepalives_idle", "30"),
-                ("tcp_keepalives_interval", "10"),
-                ("tcp_keepalives_count", "3"),
-                // While a new table's statistics are missing the planner would read all of it to find a few ids. This
-                // session asks but one question, and the key's index is always the right way to answer it.
-                ("plan_cache_mode", "force_generic_plan"),
-                ("enable_seqscan", "off"),
-                ("jit", "off"),
-                // What the trigger counts is kept in memory for the length of a statement; in the default 4 MB it would
-                // go through a file.
-                ("work_mem", "64MB"),
-            ]);
-        Self { options, connection: None, deadline }
+    pub(crate) fn new(database: &Database, deadline: Duration) -> Self {
+        let database = database.clone().named("prompt-telemetry-consumer").for_writing();
+        Self { database, connection: None, settings: settings(deadline), deadline }
     }
 
     /// Whether the database would take a write; see [`PROBE`].
@@ -110,13 +97,11 @@ impl Session {
         method: Method,
     ) -> Result<u64, Fault> {
         let mut connection = self.take().await?;
-        let writing = async {
-            match method {
-                Method::Copy => copy_rows(&mut connection, batch, &rows.collect::<Vec<_>>()).await,
-                Method::AskThenCopy => ask_then_copy(&mut connection, batch, rows).await,
-                Method::Insert => insert(&mut connection, batch, rows).await,
-            }
-        };
+        let writing = transaction(&mut connection, &self.settings, async |connection| match method {
+            Method::Copy => copy_rows(connection, batch, &rows.collect::<Vec<_>>()).await,
+            Method::AskThenCopy => ask_then_copy(connection, batch, rows).await,
+            Method::Insert => insert(connection, batch, rows).await,
+        });
         let written = timeout(self.deadline, writing).await;
         self.give_back(connection, written.map_err(|_| Fault::timed_out(self.deadline)).flatten())
     }
@@ -127,10 +112,7 @@ impl Session {
         {
             return Ok(connection);
         }
-        timeout(CONNECT_DEADLINE, PgConnection::connect_with(&self.options))
-            .await
-            .map_err(|_| Fault::silent(CONNECT_DEADLINE))?
-            .map_err(Fault::from)
+        Ok(self.database.connect(CONNECT_DEADLINE).await?)
     }
 
     /// Keeps the connection unless something is wrong with more than a row; whoever was cut off in the middle does not
@@ -162,8 +144,49 @@ async fn would_write(connection: &mut PgConnection) -> Result<(), Fault> {
     }
 }
 
+/// What holds for each write. Not for the connection: a pooler may hand every transaction to another server process.
+fn settings(deadline: Duration) -> Vec<(&'static str, String)> {
+    let milliseconds = deadline.as_millis().to_string();
+    let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
+    [
+        // The server gives up when we do, also when it cannot see that we are gone.
+        ("statement_timeout", milliseconds.as_str()),
+        ("idle_in_transaction_session_timeout", milliseconds.as_str()),
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+        // While a new table's statistics are missing the planner would read all of it to find a few ids. We ask but one
+        // question, and the key's index is always the right way to answer it.
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("jit", "off"),
+        // What the trigger counts is kept in memory for the length of a statement; in the default 4 MB it would go through
+        // a file.
+        ("work_mem", "64MB"),
+    ]
+    .map(own)
+    .into()
+}
+
+/// Does `work` in a transaction, all or nothing. After an error that is not the connection's the connection can go on.
+async fn transaction<T>(
+    connection: &mut PgConnection,
+    settings: &[(&str, String)],
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    database::begin(connection, settings).await?;
+    let done = work(connection).await;
+    match &done {
+        Ok(_) => database::commit(connection).await?,
+        // Its connection is dropped, and takes the transaction with it.
+        Err(Fault::Surroundings(_) | Fault::TooMuch(_)) => {}
+        Err(_) => database::roll_back(connection).await?,
+    }
+    done
+}
+
 async fn ask(connection: &mut PgConnection, ids: &[uuid::Uuid]) -> Result<Vec<i64>, Fault> {
-    Ok(sqlx::query_scalar(ASK).bind(ids).fetch_all(connection).await?)
+    Ok(sqlx::query_scalar(ASK).persistent(false).bind(ids).fetch_all(connection).await?)
 }
 
 async fn ask_then_copy(
@@ -211,7 +234,7 @@ async fn copy(connection: &mut PgConnection, batch: &Batch, rows: &[usize]) -> R
 }
 
 async fn insert(connection: &mut PgConnection, batch: &Batch, rows: Range<usize>) -> Result<u64, Fault> {
-    let mut query = sqlx::query(INSERT);
+    let mut query = sqlx::query(INSERT).persistent(false);
     for column in columns::transpose(rows.map(|row| batch.row(row))) {
         query = query.bind(column);
     }
