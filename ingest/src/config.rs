@@ -5,16 +5,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use clap::Parser;
 use clap::builder::BoolishValueParser;
-use service::database;
+use clap::{Parser, ValueEnum};
+use service::database::Database;
 use service::kafka::KafkaArgs;
 use service::logging::LogArgs;
 use service::secret::{self, GivenTwice, InFile};
 use service::shutdown::ShutdownArgs;
-use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
 use crate::access::Secret;
@@ -23,6 +21,17 @@ use crate::origins::Origins;
 use crate::proxies::Proxies;
 
 mod limits;
+
+/// Which routes a process serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Serve {
+    /// Events and statistics. Ready when Kafka is.
+    All,
+    /// Events alone; needs no database. Ready when Kafka is.
+    Writes,
+    /// Statistics alone; needs no Kafka. Ready when the database is.
+    Reads,
+}
 
 /// Prompt telemetry intake: takes events over HTTP, keeps them in Kafka, answers with the aggregates.
 #[derive(Clone, Parser)]
@@ -40,6 +49,11 @@ pub struct Config {
     /// Where metrics and health are answered. Keep it off the public network.
     #[arg(long, env = "INGEST_ADMIN_LISTEN", default_value = "127.0.0.1:9101", value_name = "IP:PORT")]
     pub admin_listen: SocketAddr,
+
+    /// What this process serves. With processes of their own, each kind is ready when what it needs is: an outage of Kafka
+    /// does not take away the statistics.
+    #[arg(long, env = "INGEST_SERVE", value_enum, default_value_t = Serve::All)]
+    pub serve: Serve,
 
     /// Database to read the aggregates from, as a member of `telemetry_reader`. Without it the read routes answer 503.
     #[arg(long, env = "INGEST_DATABASE_URL", hide_env_values = true, value_name = "POSTGRES URL")]
@@ -143,8 +157,15 @@ impl Config {
         self.web_dir = self.web_dir.filter(|folder| !folder.as_os_str().is_empty());
         self.merge_secrets()?;
 
+        if self.serve == Serve::Reads && self.database_url.is_none() {
+            return Err(ConfigError(
+                "a process that serves reads alone (INGEST_SERVE=reads) needs a database: set INGEST_DATABASE_URL"
+                    .to_owned(),
+            ));
+        }
         let address = self.public_address();
-        if !address.ip().is_loopback() && self.read_token.is_none() && !self.open_reads {
+        let answers_reads = self.serve != Serve::Writes;
+        if answers_reads && !address.ip().is_loopback() && self.read_token.is_none() && !self.open_reads {
             return Err(ConfigError(format!(
                 "{address} can be reached from other machines, and nothing guards the read routes: set \
                  INGEST_READ_TOKEN, or pass --open-reads to let anybody read"
@@ -181,10 +202,10 @@ impl Config {
     }
 }
 
+/// Checked here, where nothing of it is shown; read once more where it is used.
 fn database_url(url: &str) -> Result<String, String> {
     if !url.is_empty() {
-        database::check_url(url)?;
-        PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+        Database::parse(url)?;
     }
     Ok(url.to_owned())
 }
@@ -215,6 +236,14 @@ mod tests {
         assert!(check(&[&public[..], &["--open-reads"]].concat()).is_ok());
         assert!(check(&[&public[..], &["--read-token", "secret"]].concat()).is_ok());
         assert!(check(&[&public[..], &["--read-token", ""]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_process_needs_only_what_its_routes_need() {
+        let public = ["--listen=0.0.0.0:8080", "--serve=writes"];
+        assert!(check(&public).is_ok());
+        assert!(check(&["--serve=reads"]).err().unwrap().contains("INGEST_DATABASE_URL"));
+        assert!(check(&["--serve=reads", "--database-url=postgres://a:b@c/d"]).is_ok());
     }
 
     #[test]

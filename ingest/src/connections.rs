@@ -187,8 +187,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let start = Instant::now();
-    let route = routes::template(request.uri().path());
     let mut request = request.map(Body::new);
+    routes::address::settle(&mut request);
+    let route = routes::template(request.uri().path());
     request.extensions_mut().insert(Peer(client));
     let response = router.call(request).await?;
     let duration = start.elapsed();

@@ -158,6 +158,18 @@ pub enum ApiError {
     /// The database does not answer.
     #[error("statistics are not available at the moment; try again")]
     ReadsUnavailable,
+    /// Too many readers wait for the database.
+    #[error("too many reads wait for the database; try again")]
+    TooManyReads,
+    /// This process only takes events.
+    #[error("this process only takes events (INGEST_SERVE=writes); ask one that serves reads")]
+    ReadsNotServed,
+    /// This process only answers reads.
+    #[error("this process only answers reads (INGEST_SERVE=reads); send events to one that serves writes")]
+    WritesNotServed,
+    /// The process should get no traffic.
+    #[error("not ready; the admin port's /readyz has the reason")]
+    NotReady,
     /// No database is configured.
     #[error("statistics are not available: intake was started without INGEST_DATABASE_URL")]
     ReadsNotConfigured,
@@ -199,6 +211,10 @@ impl ApiError {
             Self::Unacknowledged => (StatusCode::SERVICE_UNAVAILABLE, "unacknowledged"),
             Self::ReadsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "reads_unavailable"),
             Self::ReadsNotConfigured => (StatusCode::SERVICE_UNAVAILABLE, "reads_not_configured"),
+            Self::TooManyReads => (StatusCode::SERVICE_UNAVAILABLE, "too_many_reads"),
+            Self::ReadsNotServed => (StatusCode::SERVICE_UNAVAILABLE, "reads_not_served"),
+            Self::WritesNotServed => (StatusCode::SERVICE_UNAVAILABLE, "writes_not_served"),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
         }
     }
 

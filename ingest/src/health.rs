@@ -5,22 +5,20 @@ use std::time::Duration;
 
 use service::admin::Health;
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 use crate::state::App;
 
-/// Ready when Kafka and the clock are and nobody has asked to stop; alive as long as it answers.
+/// Ready as [`App::ready`] says; alive as long as it answers.
 pub struct IntakeHealth {
     app: Arc<App>,
-    stop: CancellationToken,
 }
 
 impl IntakeHealth {
-    /// The health of `app`, which `stop` ends.
+    /// The health of `app`.
     #[must_use]
-    pub fn new(app: Arc<App>, stop: CancellationToken) -> Self {
-        Self { app, stop }
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app }
     }
 }
 
@@ -30,11 +28,7 @@ impl Health for IntakeHealth {
     }
 
     fn ready(&self) -> Result<(), String> {
-        if self.stop.is_cancelled() {
-            return Err("intake is stopping".to_owned());
-        }
-        self.app.clock.now().map_err(|error| error.to_string())?;
-        self.app.producer.ready()
+        self.app.ready()
     }
 }
 
@@ -49,7 +43,7 @@ pub async fn report(health: Arc<IntakeHealth>) {
         metrics::ready(now.is_ok());
         if before.as_ref() != Some(&now) {
             match &now {
-                Ok(()) => tracing::info!("ready: events are taken"),
+                Ok(()) => tracing::info!("ready"),
                 Err(reason) => tracing::warn!(reason, "not ready"),
             }
             before = Some(now);

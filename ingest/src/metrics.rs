@@ -14,9 +14,13 @@ use metrics::{
 use schema::FaultCode;
 use service::metrics::Metrics;
 
+use crate::reads::ReadError;
+
 const HTTP_SECONDS: &str = "ingest_http_request_duration_seconds";
 const ACK_SECONDS: &str = "ingest_produce_ack_duration_seconds";
 const BODY_MEMORY: &str = "ingest_body_memory_bytes";
+const READ_WAIT_SECONDS: &str = "ingest_database_wait_seconds";
+const READS_FAILED: &str = "ingest_reads_failed_total";
 const REJECTED: &str = "ingest_events_rejected_total";
 
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -24,7 +28,8 @@ const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 /// Starts recording in this process and describes the metrics.
 #[must_use]
 pub fn install() -> Metrics {
-    let metrics = Metrics::install(&[(HTTP_SECONDS, SECONDS), (ACK_SECONDS, SECONDS)]);
+    let metrics =
+        Metrics::install(&[(HTTP_SECONDS, SECONDS), (ACK_SECONDS, SECONDS), (READ_WAIT_SECONDS, SECONDS)]);
     describe_counter!("ingest_events_received_total", "Events in bodies that were JSON.");
     describe_counter!("ingest_events_accepted_total", "Events that Kafka acknowledged.");
     describe_counter!(REJECTED, "Events that break a rule, by the first rule they break.");
@@ -49,7 +54,19 @@ pub fn install() -> Metrics {
     describe_counter!("ingest_connections_refused_total", "Connections refused because too many were open.");
     describe_histogram!(HTTP_SECONDS, "From a request's header to its answer, by route and status.");
     describe_histogram!(ACK_SECONDS, "From handing a request's events to Kafka's client to its last report.");
+    describe_reads();
     metrics
+}
+
+fn describe_reads() {
+    describe_gauge!("ingest_database_up", "1 while the database answers, 0 while it does not.");
+    describe_gauge!("ingest_database_connections", "Open connections to the database.");
+    describe_gauge!(
+        "ingest_reads_in_flight",
+        "Reads that wait for a connection or for the database's answer."
+    );
+    describe_counter!(READS_FAILED, "Reads without an answer, by reason: full, late or failed.");
+    describe_histogram!(READ_WAIT_SECONDS, "Time that a read waits for a connection.");
 }
 
 /// Records one answered request.
@@ -156,6 +173,38 @@ pub fn producer_queue(messages: u64, bytes: u64) {
     gauge!("ingest_producer_queue_bytes").set(bytes as f64);
 }
 
+/// Records whether the database answers.
+pub fn database_up(up: bool) {
+    gauge!("ingest_database_up").set(if up { 1.0 } else { 0.0 });
+}
+
+/// Records a read without an answer.
+pub fn read_failed(error: ReadError) {
+    let reason = match error {
+        ReadError::Full => "full",
+        ReadError::Late => "late",
+        ReadError::Failed => "failed",
+    };
+    counter!(READS_FAILED, "reason" => reason).increment(1);
+}
+
+/// Records how long a read waited for a connection.
+pub fn reader_waited(duration: Duration) {
+    histogram!(READ_WAIT_SECONDS).record(duration);
+}
+
+/// Counts a read until it is dropped.
+#[must_use]
+pub fn read_begun() -> Counted {
+    Counted::new(gauge!("ingest_reads_in_flight"))
+}
+
+/// Counts a connection to the database until it is dropped.
+#[must_use]
+pub fn database_connected() -> Counted {
+    Counted::new(gauge!("ingest_database_connections"))
+}
+
 /// Notes how many brokers are connected.
 pub fn brokers_up(brokers: usize) {
     gauge!("ingest_kafka_brokers_up").set(brokers as f64);
@@ -168,23 +217,28 @@ pub fn body_memory() -> Gauge {
     gauge
 }
 
-/// Notes whether events are taken.
+/// Records whether traffic may come.
 pub fn ready(ready: bool) {
     gauge!("ingest_ready").set(f64::from(u8::from(ready)));
 }
 
-/// One open connection, until it is dropped.
-pub struct OpenConnection(Gauge);
+/// One more in a gauge, until it is dropped.
+pub struct Counted(Gauge);
 
-/// Notes a new connection.
-#[must_use]
-pub fn connection_opened() -> OpenConnection {
-    let connections = gauge!("ingest_connections");
-    connections.increment(1.0);
-    OpenConnection(connections)
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
 }
 
-impl Drop for OpenConnection {
+/// Counts a client's connection until it is dropped.
+#[must_use]
+pub fn connection_opened() -> Counted {
+    Counted::new(gauge!("ingest_connections"))
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }

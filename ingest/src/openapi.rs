@@ -21,7 +21,7 @@ pub struct JsonText(String);
 /// How a request to write can fail, for the description.
 #[derive(IntoResponses)]
 pub enum WriteProblems {
-    /// The body is not JSON in UTF-8, does not unpack, or broke off.
+    /// The body is not JSON in UTF-8, does not unpack, or broke off; or a parameter is not known.
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
     /// Write keys are configured and none was sent.
@@ -52,7 +52,7 @@ pub enum WriteProblems {
 /// How a request to read can fail, for the description.
 #[derive(IntoResponses)]
 pub enum ReadProblems {
-    /// A parameter has a value that is not allowed: `errors` lists what is.
+    /// A parameter is not known, or has a value that is not allowed: `errors` lists what is.
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
     /// A read token is configured and was not sent.
@@ -72,7 +72,12 @@ pub enum ReadProblems {
 #[openapi(
     info(
         title = "Prompt Telemetry",
-        description = "Takes events about suggested prompts, and tells which prompts work.",
+        description = "Takes events about suggested prompts, and tells which prompts work.\n\n\
+            A prompt's id is 1 to 256 Unicode code points, compared one by one. So ids that look alike (a letter composed \
+            or decomposed, an invisible character in one of them) are different prompts; `search` finds them all. In a path \
+            an id is percent-encoded, slashes included. Where a proxy decodes paths, use the route that takes `?id=`.\n\n\
+            A slash at the end of a path does not matter. A parameter that is not known is refused with `400` and the list \
+            of those that are, on every route, so that none is ever ignored.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -108,6 +113,7 @@ pub(crate) fn api() -> OpenApiRouter<std::sync::Arc<App>> {
         .routes(routes!(events::submit_event))
         .routes(routes!(events::submit_batch))
         .routes(routes!(stats::get_prompt_stats))
+        .routes(routes!(stats::get_prompt_stats_by_id))
         .routes(routes!(stats::list_prompt_performance))
 }
 

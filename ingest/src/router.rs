@@ -17,7 +17,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::origins::Origins;
-use crate::routes::web;
+use crate::routes::{health, web};
 use crate::state::App;
 
 /// How long a browser may remember what CORS allows.
@@ -30,6 +30,7 @@ pub fn router(app: Arc<App>, origins: Origins) -> Router {
     let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     let routes = api
         .route("/openapi.json", get(describe))
+        .route(health::HEALTH, get(health::health))
         .route("/", get(web::index))
         .route("/panel", get(web::panel))
         .method_not_allowed_fallback(other_method)

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use service::admin::Admin;
+use service::database::Database;
 use service::kafka::{KafkaArgs, SettingsError};
 use service::listener;
 use service::metrics::Metrics;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::clients::RateLimit;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, LimitArgs, Serve};
 use crate::connections::Connections;
 use crate::health::{self, IntakeHealth};
 use crate::memory::BodyMemory;
@@ -26,7 +27,7 @@ use crate::metrics::{self, Ledger};
 use crate::patience::Times;
 use crate::producer::Producer;
 use crate::proxies::Proxies;
-use crate::queries;
+use crate::reads::Reads;
 use crate::router::router;
 use crate::state::App;
 use crate::topics;
@@ -80,20 +81,27 @@ impl Ingest {
         let config = config.check()?;
         allow_many_connections();
         let metrics = metrics::install();
-        let producer = Producer::new(&config.kafka, config.limits.request_deadline())?;
+        let producer = match config.serve {
+            Serve::Reads => None,
+            Serve::All | Serve::Writes => {
+                Some(Arc::new(Producer::new(&config.kafka, config.limits.request_deadline())?))
+            }
+        };
         let bind_error = |address| move |source| StartError::Bind { address, source };
         let wanted = config.public_address();
         let listener = listener::bind(wanted).await.map_err(bind_error(wanted))?;
         let address = listener.local_addr().map_err(bind_error(wanted))?;
         let admin = Admin::bind(config.admin_listen).await.map_err(bind_error(config.admin_listen))?;
         let limits = &config.limits;
-        let reads = config.database_url.as_deref().map(|url| queries::connect(url, limits)).transpose()?;
+        let url = config.database_url.as_deref().filter(|_| config.serve != Serve::Writes);
+        let reads = url.map(|url| open_reads(url, limits)).transpose()?;
         let rate_limit = limits
             .rate_limit_per_second
             .map(|per_second| RateLimit::new(per_second, limits.rate_limit_burst.unwrap_or(per_second)));
         let proxies = config.trusted_proxies.unwrap_or_default();
         let announcers = if config.proxy_protocol { proxies.clone() } else { Proxies::default() };
         let app = Arc::new(App {
+            serve: config.serve,
             producer,
             clock,
             ledger: Ledger::new(),
@@ -104,6 +112,7 @@ impl Ingest {
             web_dir: config.web_dir,
             room: Semaphore::new(limits.max_requests_in_flight as usize),
             body_memory: BodyMemory::new(limits.body_memory_bytes),
+            stop: OnceLock::new(),
             limits: limits.clone(),
         });
         let router = router(Arc::clone(&app), config.cors_origins.unwrap_or_default());
@@ -138,11 +147,14 @@ impl Ingest {
 
     /// Serves until `stop` is cancelled, and then for as long as the drain takes, the grace period at most.
     pub async fn serve(self, stop: CancellationToken) {
-        let health = Arc::new(IntakeHealth::new(Arc::clone(&self.app), stop.clone()));
+        self.app.stop.get_or_init(|| stop.clone());
+        let health = Arc::new(IntakeHealth::new(Arc::clone(&self.app)));
         let admin_stop = CancellationToken::new();
         let reporting = tokio::spawn(health::report(Arc::clone(&health)));
         let admin = tokio::spawn(self.admin.serve(health, self.metrics, admin_stop.clone()));
-        let topics = tokio::spawn(topics::keep(Arc::clone(&self.app), self.kafka));
+        let producer = self.app.producer.clone();
+        let topics = producer.map(|producer| tokio::spawn(topics::keep(producer, self.kafka)));
+        let watch = self.app.reads.clone().map(|reads| tokio::spawn(async move { reads.watch().await }));
 
         let drained = CancellationToken::new();
         let accepting = self.connections.accept(self.listener, &drained);
@@ -158,7 +170,8 @@ impl Ingest {
         };
         let ((), stopped) = tokio::join!(accepting, delay);
 
-        topics.abort();
+        topics.inspect(tokio::task::JoinHandle::abort);
+        watch.inspect(tokio::task::JoinHandle::abort);
         // A second is kept for the flush: requests that wait for Kafka longer than that are cut off.
         let left = self.grace.saturating_sub(self.drain_delay.min(self.grace / 2));
         let cut_off = self.connections.finish(left.saturating_sub(Duration::from_secs(1))).await;
@@ -167,7 +180,8 @@ impl Ingest {
         }
         let app = Arc::clone(&self.app);
         let patience = left.saturating_sub(stopped.elapsed()).max(Duration::from_millis(100));
-        let flushed = tokio::task::spawn_blocking(move || app.producer.flush(patience)).await;
+        let flush = move || app.producer.as_ref().map(|producer| producer.flush(patience));
+        let flushed = tokio::task::spawn_blocking(flush).await;
         if flushed.is_err() {
             tracing::error!("flushing the Kafka client panicked");
         }
@@ -175,6 +189,13 @@ impl Ingest {
         admin_stop.cancel();
         let _ended = admin.await;
     }
+}
+
+/// The way to the database. Nothing is connected yet.
+fn open_reads(url: &str, limits: &LimitArgs) -> Result<Arc<Reads>, ConfigError> {
+    let database = Database::parse(url).map_err(ConfigError)?;
+    database.warn("INGEST_DATABASE_URL");
+    Ok(Arc::new(Reads::new(database, limits)))
 }
 
 /// Each connection takes a descriptor, and the usual limit for a process is 1,024 until it asks for more.

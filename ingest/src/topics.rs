@@ -11,7 +11,7 @@ use service::kafka::KafkaArgs;
 use service::topics::{TopicError, ensure_topics};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::state::App;
+use crate::producer::Producer;
 
 /// How long one question to Kafka may take.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -23,43 +23,43 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Keeps the topic there, and the client working. Never ends.
-pub async fn keep(app: Arc<App>, kafka: KafkaArgs) {
+pub async fn keep(producer: Arc<Producer>, kafka: KafkaArgs) {
     let topic = async {
         loop {
-            make(&app, &kafka).await;
-            app.producer.topic_is(Ok(()));
-            until_gone(&app).await;
-            let topic = app.producer.topic();
+            make(&producer, &kafka).await;
+            producer.topic_is(Ok(()));
+            until_gone(&producer).await;
+            let topic = producer.topic();
             tracing::error!(
                 topic,
                 "the topic is gone, or is not shown to this login any more; making it again"
             );
-            app.producer.topic_is(Err(format!("Kafka has no topic {topic} any more; making it again")));
+            producer.topic_is(Err(format!("Kafka has no topic {topic} any more; making it again")));
         }
     };
-    tokio::join!(topic, keep_client(&app));
+    tokio::join!(topic, keep_client(&producer));
 }
 
-async fn keep_client(app: &App) {
+async fn keep_client(producer: &Producer) {
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         second.tick().await;
-        app.producer.keep_working();
+        producer.keep_working();
     }
 }
 
 /// Returns when the topics are there, however long Kafka takes.
-async fn make(app: &Arc<App>, kafka: &KafkaArgs) {
+async fn make(producer: &Arc<Producer>, kafka: &KafkaArgs) {
     let (mut pause, longest) = PAUSES;
     loop {
         match ensure_topics(kafka, QUESTION).await {
-            Ok(()) if is_there(app).await == Some(true) => return,
+            Ok(()) if is_there(producer).await == Some(true) => return,
             Ok(()) => {} // made, and not known to every broker yet
             Err(error @ TopicError::Unreachable { .. }) => tracing::warn!(%error, "waiting for Kafka"),
             Err(error) => {
                 tracing::error!(%error, "no event can be taken yet");
-                app.producer.topic_is(Err(error.to_string()));
+                producer.topic_is(Err(error.to_string()));
             }
         }
         sleep(pause).await;
@@ -68,12 +68,12 @@ async fn make(app: &Arc<App>, kafka: &KafkaArgs) {
 }
 
 /// Returns when two looks in a row find that Kafka is there and the topic is not.
-async fn until_gone(app: &Arc<App>) {
+async fn until_gone(producer: &Arc<Producer>) {
     loop {
-        let _sooner = timeout(LOOK, app.producer.doubted()).await;
-        if is_there(app).await == Some(false) {
+        let _sooner = timeout(LOOK, producer.doubted()).await;
+        if is_there(producer).await == Some(false) {
             sleep(SECOND_LOOK).await;
-            if is_there(app).await == Some(false) {
+            if is_there(producer).await == Some(false) {
                 return;
             }
         }
@@ -81,8 +81,8 @@ async fn until_gone(app: &Arc<App>) {
 }
 
 /// `None`: nobody answers, which readiness says by itself.
-async fn is_there(app: &Arc<App>) -> Option<bool> {
-    let app = Arc::clone(app);
-    let look = move || app.producer.look_for_topic(QUESTION).ok();
+async fn is_there(producer: &Arc<Producer>) -> Option<bool> {
+    let producer = Arc::clone(producer);
+    let look = move || producer.look_for_topic(QUESTION).ok();
     tokio::task::spawn_blocking(look).await.expect("asking for metadata does not panic")
 }

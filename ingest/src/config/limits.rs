@@ -16,7 +16,7 @@ pub struct LimitArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
-    /// Requests worked on at once; further ones are answered 503 at once.
+    /// Requests to write worked on at once; further ones are answered 503 at once.
     #[arg(long, env = "INGEST_MAX_REQUESTS_IN_FLIGHT", default_value_t = 256, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_requests_in_flight: u32,
@@ -63,12 +63,18 @@ pub struct LimitArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(0..=3_600_000))]
     pub drain_delay_ms: u64,
 
-    /// Connections to the database.
+    /// Requests to read worked on at once, those that wait for the database included; further ones are answered 503 at
+    /// once. Requests to write have places of their own.
+    #[arg(long, env = "INGEST_MAX_READS_IN_FLIGHT", default_value_t = 64, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_reads_in_flight: u32,
+
+    /// Connections to the database; one more is open for moments, to see whether the database answers.
     #[arg(long, env = "INGEST_DATABASE_CONNECTIONS", default_value_t = 4, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub database_connections: u32,
 
-    /// Time that the database may take for one question.
+    /// Time that a read may take in the database, the wait for a connection included.
     #[arg(long, env = "INGEST_DATABASE_TIMEOUT_MS", default_value_t = 5_000, value_name = "MILLISECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub database_timeout_ms: u64,

@@ -20,6 +20,7 @@ use crate::error::ApiError;
 use crate::metrics::Entry;
 use crate::openapi::{JsonText, WriteProblems};
 use crate::producer::{Pending, ProduceError, Submission};
+use crate::routes::parameters::Parameters;
 use crate::state::App;
 
 /// Where one event goes.
@@ -51,7 +52,7 @@ pub async fn submit_event(
     let trace = admit(&app, &request)?;
     let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
-    let submission = app.producer.begin(&trace)?;
+    let submission = app.producer()?.begin(&trace)?;
     let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
     let (id, pending, entry) = hand_over_event(&app, body.text()?, submission)?;
     drop(body);
@@ -83,7 +84,7 @@ pub async fn submit_batch(
     let trace = admit(&app, &request)?;
     let received = body::read(request, &app.limits, &app.body_memory).await?;
     let _place = app.enter()?;
-    let submission = app.producer.begin(&trace)?;
+    let submission = app.producer()?.begin(&trace)?;
     let body = received.unpack(app.limits.max_unpacked_bytes as usize).await?;
     let (count, rejected, pending, entry) = hand_over_batch(&app, body.text()?, submission)?;
     // Not kept while Kafka works: many requests may wait.
@@ -97,6 +98,10 @@ pub async fn submit_batch(
 fn admit(app: &App, request: &Request) -> Result<Traceparent, ApiError> {
     app.take_turn(request)?;
     app.access.writer(request.headers(), request.uri())?;
+    app.producer()?;
+    let mut parameters = Parameters::of(request.uri());
+    parameters.take("key");
+    parameters.verdict()?;
     let trace = request.headers().get(TRACEPARENT_HEADER).map(http::HeaderValue::as_bytes);
     Ok(Traceparent::from_header(trace))
 }

@@ -1,4 +1,4 @@
-//! The two calls that answer with aggregates. They need Postgres; nothing else of intake does.
+//! The calls that answer with aggregates. They need Postgres; nothing else of intake does.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use schema::{PromptStats, PromptStatsPage};
-use sqlx::PgPool;
 
 use crate::error::ApiError;
 use crate::openapi::ReadProblems;
 use crate::queries;
-use crate::routes::stats::parameters::Parameters;
+use crate::reads::ReadError;
+use crate::routes::parameters::Parameters;
 pub use crate::routes::stats::parameters::{ListParameters, SliceParameters};
 use crate::state::App;
 
@@ -19,10 +19,12 @@ mod parameters;
 
 /// The numbers of one prompt.
 pub const STATS: &str = "/api/telemetry/prompt/{id}/stats";
+/// The same, for ids that a proxy would not leave alone in a path.
+pub const STATS_BY_ID: &str = "/api/telemetry/prompt/stats";
 /// The list of prompts.
 pub const PERFORMANCE: &str = "/api/telemetry/prompts/performance";
 
-/// Tells how one prompt performs.
+/// How one prompt performs.
 ///
 /// A prompt without events has zeros and nulls. With `lens` or `stage` only the events of that slice count.
 #[utoipa::path(
@@ -44,12 +46,39 @@ pub async fn get_prompt_stats(
 ) -> Result<Json<PromptStats>, ApiError> {
     admit(&app, &request)?;
     let mut parameters = Parameters::of(request.uri());
-    let id = parameters.prompt_id(id.ok().map(|Path(id)| id));
+    let id = parameters.checked_prompt_id(id.ok().map(|Path(id)| id));
+    answer(&app, id, parameters).await
+}
+
+/// How one prompt performs, by an id in the query.
+///
+/// As the call with the id in its path, for ids with a slash behind a proxy that decodes paths.
+#[utoipa::path(
+    get,
+    path = STATS_BY_ID,
+    operation_id = "getPromptStatsById",
+    tag = "statistics",
+    params(
+        ("id" = String, Query, description = "The prompt; not `.` or `..`.", min_length = 1, max_length = 256, pattern = "^([^\\u0000]*[^.\\u0000][^\\u0000]*|[.]{3,256})$"),
+        SliceParameters,
+    ),
+    responses((status = 200, description = "The numbers.", body = PromptStats), ReadProblems),
+    security((), ("readToken" = [])),
+)]
+pub async fn get_prompt_stats_by_id(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Json<PromptStats>, ApiError> {
+    admit(&app, &request)?;
+    let mut parameters = Parameters::of(request.uri());
+    let id = parameters.prompt_id();
+    answer(&app, id, parameters).await
+}
+
+async fn answer(app: &App, id: String, mut parameters: Parameters) -> Result<Json<PromptStats>, ApiError> {
     let slice = parameters.slice();
     parameters.verdict()?;
-    let pool = pool(&app)?;
-    let _place = app.enter()?;
-    in_time(&app, queries::stats(pool, &id, &slice)).await.map(Json)
+    Ok(Json(queries::stats(app.reads()?, &id, &slice).await?))
 }
 
 /// Lists prompts with their performance.
@@ -72,9 +101,7 @@ pub async fn list_prompt_performance(
     let mut parameters = Parameters::of(request.uri());
     let listing = parameters.listing();
     parameters.verdict()?;
-    let pool = pool(&app)?;
-    let _place = app.enter()?;
-    in_time(&app, queries::page(pool, &listing)).await.map(Json)
+    Ok(Json(queries::page(app.reads()?, &listing).await?))
 }
 
 fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
@@ -82,21 +109,11 @@ fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
     app.access.reader(request.headers())
 }
 
-fn pool(app: &App) -> Result<&PgPool, ApiError> {
-    app.reads.as_ref().ok_or(ApiError::ReadsNotConfigured)
-}
-
-/// The database's own time limit does not hold when its machine hangs.
-async fn in_time<T>(app: &App, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(app.database_timeout(), answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the database did not answer a question");
-            Err(ApiError::ReadsUnavailable)
-        }
-        Err(_) => {
-            tracing::warn!("the database did not answer a question in time");
-            Err(ApiError::ReadsUnavailable)
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Full => Self::TooManyReads,
+            ReadError::Late | ReadError::Failed => Self::ReadsUnavailable,
         }
     }
 }

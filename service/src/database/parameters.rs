@@ -10,17 +10,8 @@ use crate::database::target::Target;
 use crate::database::tls::Tls;
 
 /// Handed on to sqlx as they are.
-const HANDED_ON: [&str; 9] = [
-    "application_name",
-    "dbname",
-    "options",
-    "password",
-    "ssl-cert",
-    "ssl-key",
-    "sslcert",
-    "sslkey",
-    "user",
-];
+const HANDED_ON: [&str; 9] =
+    ["application_name", "dbname", "options", "password", "ssl-cert", "ssl-key", "sslcert", "sslkey", "user"];
 
 /// They would make a connection safer, or say where the password is, and we can do neither.
 const REFUSED: [&str; 7] =
@@ -113,9 +104,11 @@ impl Parameters {
     fn take_unknown(&mut self, name: &str, value: &str) -> Result<(), String> {
         let spelt = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
         if name.is_empty() || name.len() > 64 || !name.chars().all(spelt) || value.contains('@') {
-            return Err("the URL has a parameter that cannot be read: a password that holds ?, # or & must be \
+            return Err(
+                "the URL has a parameter that cannot be read: a password that holds ?, # or & must be \
                  percent-encoded"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if REFUSED.contains(&name) {
             return Err(format!("the URL's {name} cannot be honoured: leave it out"));

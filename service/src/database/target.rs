@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_server_will_do_by_what_it_takes() {
-        let servers = [("primary", false, false), ("read-only primary", false, true), ("standby", true, true)];
+        let servers =
+            [("primary", false, false), ("read-only primary", false, true), ("standby", true, true)];
         for (word, expected) in [
             ("any", [true, true, true]),
             ("read-write", [true, false, false]),

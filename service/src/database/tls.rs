@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_is_replaced_by_something_stricter() {
         let binding = ("channel_binding", "require");
-        for weaker in [&[binding][..], &[("sslmode", "require"), binding], &[("sslmode", "prefer"), binding]] {
+        for weaker in [&[binding][..], &[("sslmode", "require"), binding], &[("sslmode", "prefer"), binding]]
+        {
             let decided = decided(weaker).unwrap();
             assert_eq!(decided.mode, Some("verify-full"));
             assert!(decided.notes[0].contains("channel_binding"));

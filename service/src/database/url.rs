@@ -180,12 +180,24 @@ mod tests {
             ("target_session_attrs=read-write&connect_timeout=10&load_balance_hosts=random", ""),
             ("targetServerType=preferSecondary&loadBalanceHosts=true", ""),
             ("sslmode=verify-full&sslrootcert=system", ""),
-            ("schema=public&pgbouncer=true&connection_limit=5&pool_timeout=20", "schema, pgbouncer, connection_limit, pool_timeout"),
-            ("keepalives=1&keepalives_idle=30&tcp_user_timeout=5", "keepalives, keepalives_idle, tcp_user_timeout"),
+            (
+                "schema=public&pgbouncer=true&connection_limit=5&pool_timeout=20",
+                "schema, pgbouncer, connection_limit, pool_timeout",
+            ),
+            (
+                "keepalives=1&keepalives_idle=30&tcp_user_timeout=5",
+                "keepalives, keepalives_idle, tcp_user_timeout",
+            ),
             ("ssl=true&currentSchema=public&prepareThreshold=0", "currentSchema, prepareThreshold"),
-            ("gssencmode=disable&krbsrvname=postgres&sslnegotiation=direct", "gssencmode, krbsrvname, sslnegotiation"),
+            (
+                "gssencmode=disable&krbsrvname=postgres&sslnegotiation=direct",
+                "gssencmode, krbsrvname, sslnegotiation",
+            ),
             ("supa=base-pooler.x&statement-cache-capacity=0", "supa, statement-cache-capacity"),
-            ("statement_timeout=5s&uselibpqcompat=true&ApplicationName=x", "statement_timeout, uselibpqcompat, ApplicationName"),
+            (
+                "statement_timeout=5s&uselibpqcompat=true&ApplicationName=x",
+                "statement_timeout, uselibpqcompat, ApplicationName",
+            ),
         ] {
             let database = read(&format!("postgres://a:b@c/d?{parameters}"));
             let expected: Vec<_> = Some(without_effect)

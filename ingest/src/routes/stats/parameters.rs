@@ -1,17 +1,13 @@
-//! The parameters of the read routes: what each may be, and what to say when it is not. Unknown ones are ignored.
+//! The parameters of the read routes: what each may be, and what to say when it is not.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::ops::RangeInclusive;
 
-use axum::extract::Query;
-use http::Uri;
-use schema::{Fault, FaultCode, Stage, limits};
+use schema::{FaultCode, Stage, limits};
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use crate::error::ApiError;
 use crate::queries::{Lens, Listing, Slice};
+use crate::routes::parameters::Parameters;
 
 /// Each name that `sort` takes, twice where it has two words, and the view's column.
 const SORTS: &[(&str, &str, &str)] = &[
@@ -30,9 +26,12 @@ const SORTS: &[(&str, &str, &str)] = &[
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it only describes the parameters; they are read by `Parameters`")]
 pub struct SliceParameters {
-    /// Only events under this lens; `none` for events without one.
+    /// Only events under this lens; `none` for events without one. Not together with `lensId`.
     #[param(required = false, max_length = 128, pattern = "^[^\\u0000]*$")]
     lens: String,
+    /// Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`.
+    #[param(required = false, rename = "lensId", max_length = 128, pattern = "^[^\\u0000]*$")]
+    lens_id: String,
     /// Only events at this stage.
     #[param(required = false, inline)]
     stage: Stage,
@@ -46,7 +45,7 @@ pub struct ListParameters {
     /// Prompts on a page.
     #[param(required = false, minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// Prompts to pass over.
+    /// Prompts to skip.
     #[param(required = false, minimum = 0, maximum = 2_147_483_647, default = 0)]
     offset: i64,
     /// The field to sort by; `snake_case` works too.
@@ -55,12 +54,17 @@ pub struct ListParameters {
     /// `asc` or `desc`.
     #[param(required = false, schema_with = order_schema)]
     order: String,
-    /// Only prompts whose id contains this text, in any case.
+    /// Only prompts whose id contains this text. Case does not matter, nor how letters are composed (NFKD), nor characters
+    /// that nobody sees.
     #[param(required = false, max_length = 256, pattern = "^[^\\u0000]*$")]
     search: String,
     /// Only prompts with at least so many impressions.
     #[param(required = false, minimum = 0, maximum = 2_147_483_647, default = 0)]
     min_impressions: i64,
+    /// Only prompts whose id comes after this one in the order of `sort=promptId&order=asc`. To read a whole list page by
+    /// page while it changes, pass the last id of each page.
+    #[param(required = false, max_length = 256, pattern = "^[^\\u0000]*$")]
+    after: String,
 }
 
 fn sort_schema() -> Object {
@@ -82,25 +86,20 @@ fn words(description: &str, words: Vec<&str>, default: &str) -> Object {
         .build()
 }
 
-/// The query of a request, and what is wrong with it.
-pub(crate) struct Parameters {
-    pairs: Vec<(String, String)>,
-    faults: Vec<Fault>,
-}
-
 impl Parameters {
-    pub(crate) fn of(uri: &Uri) -> Self {
-        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs);
-        Self { pairs: pairs.unwrap_or_default(), faults: Vec::new() }
-    }
-
-    /// Nothing was wrong.
-    pub(crate) fn verdict(self) -> Result<(), ApiError> {
-        if self.faults.is_empty() { Ok(()) } else { Err(ApiError::InvalidParameters(self.faults)) }
+    /// The prompt id of the query.
+    pub(crate) fn prompt_id(&mut self) -> String {
+        match self.take("id") {
+            Some(id) => self.checked_prompt_id(Some(id)),
+            None => {
+                self.fault("id", FaultCode::Required, "the prompt's id is missing: pass ?id=");
+                String::new()
+            }
+        }
     }
 
     /// The prompt id of the path; `None` when it is not UTF-8.
-    pub(crate) fn prompt_id(&mut self, id: Option<String>) -> String {
+    pub(crate) fn checked_prompt_id(&mut self, id: Option<String>) -> String {
         let Some(id) = id else {
             self.fault("id", FaultCode::WrongType, "expected UTF-8, percent-encoded");
             return String::new();
@@ -112,10 +111,16 @@ impl Parameters {
     }
 
     pub(crate) fn slice(&mut self) -> Slice {
-        let lens = self.take("lens").map(|lens| match lens.as_str() {
-            "none" => Lens::None,
-            _ => Lens::Id(self.text("lens", lens, 0..=limits::LENS_ID)),
-        });
+        let lens = match (self.take("lens"), self.take("lensId")) {
+            (None, None) => None,
+            (Some(lens), None) if lens == "none" => Some(Lens::None),
+            (Some(lens), None) => Some(Lens::Id(self.text("lens", lens, 0..=limits::LENS_ID))),
+            (None, Some(id)) => Some(Lens::Id(self.text("lensId", id, 0..=limits::LENS_ID))),
+            (Some(_), Some(_)) => {
+                self.fault("lensId", FaultCode::NotAllowed, "give lens or lensId, not both");
+                None
+            }
+        };
         let stage = self.take("stage").and_then(|stage| {
             let found = Stage::parse(&stage);
             if found.is_none() {
@@ -135,6 +140,7 @@ impl Parameters {
             slice: self.slice(),
             search: self.take("search").map(|text| self.text("search", text, 0..=limits::PROMPT_ID)),
             min_impressions: self.number("min_impressions", 0, 0..=i64::from(i32::MAX)),
+            after: self.take("after").map(|id| self.text("after", id, 0..=limits::PROMPT_ID)),
         }
     }
 
@@ -158,53 +164,15 @@ impl Parameters {
             }
         }
     }
-
-    fn number(&mut self, name: &str, default: i64, range: RangeInclusive<i64>) -> i64 {
-        let Some(text) = self.take(name) else { return default };
-        let found = text.parse().ok().filter(|number| range.contains(number));
-        found.unwrap_or_else(|| {
-            let message = format!("expected a whole number from {} to {}", range.start(), range.end());
-            self.fault(name, FaultCode::OutOfRange, message);
-            default
-        })
-    }
-
-    fn text(&mut self, name: &str, text: String, length: RangeInclusive<usize>) -> String {
-        let points = text.chars().count();
-        if !length.contains(&points) {
-            let code = if points == 0 { FaultCode::Empty } else { FaultCode::TooLong };
-            let message =
-                format!("expected {} to {} characters, found {points}", length.start(), length.end());
-            self.fault(name, code, message);
-        }
-        if text.contains('\0') {
-            self.fault(name, FaultCode::NullCharacter, "U+0000 cannot be stored, so nothing has it");
-        }
-        text
-    }
-
-    fn not_allowed(&mut self, name: &str, words: &[&str]) {
-        self.fault(name, FaultCode::NotAllowed, format!("expected one of: {}", words.join(", ")));
-    }
-
-    fn fault(&mut self, name: &str, code: FaultCode, message: impl Display) {
-        self.faults.push(Fault::new(name, code, message.to_string()));
-    }
-
-    /// The last value of a name that is given several times.
-    fn take(&mut self, name: &str) -> Option<String> {
-        let index = self.pairs.iter().rposition(|(found, _)| found == name)?;
-        Some(self.pairs.swap_remove(index).1)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use http::Uri;
 
-    use super::Parameters;
     use crate::error::ApiError;
     use crate::queries::{Lens, Listing};
+    use crate::routes::parameters::Parameters;
 
     fn listing(query: &str) -> Result<Listing, Vec<String>> {
         let uri: Uri = format!("/list?{query}").parse().unwrap();
@@ -245,8 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_sort_and_unknown_parameters_are_ignored() {
-        assert_eq!(listing("sort=selectionRate&window=7d"), listing("sort=selection_rate"));
+    fn both_spellings_sort() {
+        assert_eq!(listing("sort=selectionRate"), listing("sort=selection_rate"));
+    }
+
+    #[test]
+    fn the_lens_called_none_has_a_spelling_of_its_own() {
+        assert_eq!(listing("lensId=none").unwrap().slice.lens, Some(Lens::Id("none".to_owned())));
+        assert_eq!(listing("lensId=").unwrap().slice.lens, Some(Lens::Id(String::new())));
+        assert_eq!(listing("lens=a&lensId=a").unwrap_err(), ["lensId"]);
     }
 
     #[test]
