@@ -19,6 +19,8 @@ pub mod certificates;
 pub mod embedded;
 pub mod kafka;
 pub mod logins;
+pub mod pgbouncer;
+pub mod pipe;
 pub mod postgres;
 
 pub mod env_file;

@@ -16,17 +16,23 @@ static MIGRATING: Mutex<()> = Mutex::const_new(());
 
 pub(crate) struct Reads {
     pub(crate) intake: Intake,
-    owner: PgPool,
+    pub(crate) owner: PgPool,
     _database: TestDatabase,
 }
 
-/// Intake that reads from a fresh database, which needs no broker.
-pub(crate) async fn start() -> Reads {
+/// A fresh database with the whole schema, and a pool of its owner's.
+pub(crate) async fn migrated() -> (TestDatabase, PgPool) {
     let database = TestDatabase::create().await;
     let owner = PgPoolOptions::new().max_connections(2).connect(&database.owner_url()).await.unwrap();
     let alone = MIGRATING.lock().await;
     migrate!("../migrations").run(&owner).await.unwrap();
     drop(alone);
+    (database, owner)
+}
+
+/// Intake that reads from a fresh database, which needs no broker.
+pub(crate) async fn start() -> Reads {
+    let (database, owner) = migrated().await;
     let intake = Intake::start_alone(&["--database-url", &database.ingest_url()]).await;
     Reads { intake, owner, _database: database }
 }
@@ -203,6 +209,121 @@ async fn the_search_takes_its_text_literally_in_any_case() {
         let found = reads.ids(&format!("?sort=promptId&order=asc&search={search}")).await;
         assert_eq!(found.join(" "), expected, "{search}");
         assert_eq!(reads.page(&format!("?search={search}")).await.total, found.len() as i64);
+    }
+}
+
+#[tokio::test]
+async fn a_search_finds_ids_that_look_alike_and_what_nobody_sees() {
+    let reads = start().await;
+    let ids = [
+        "cafe\u{301}-1",
+        "caf\u{e9}-2",
+        "ti\u{200b}de",
+        "\u{202e}edit",
+        "out\u{ad}line",
+        "\u{fb01}ne",
+        "\u{ff21}\u{ff22}",
+    ];
+    for id in ids {
+        reads.insert(id, "impression", None, None, NONE).await;
+    }
+    for (search, expected) in [
+        ("caf%C3%A9", &ids[..2]),
+        ("cafe%CC%81", &ids[..2]),
+        ("CAF%C3%89", &ids[..2]),
+        ("cafe", &ids[..2]),
+        ("tide", &ids[2..3]),
+        ("ti%E2%80%8Bde", &ids[2..3]),
+        ("edit", &ids[3..4]),
+        ("outline", &ids[4..5]),
+        ("fine", &ids[5..6]),
+        ("ab", &ids[6..]),
+        // Nothing is left of it, so it is looked for as it is.
+        ("%E2%80%8B", &ids[2..3]),
+        ("caf%C3%A8", &[]),
+    ] {
+        let mut found = reads.ids(&format!("?search={search}")).await;
+        let mut expected = expected.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{search}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_read_whole_by_id_while_it_changes() {
+    let reads = start().await;
+    for id in ["a", "B", "c", "\u{e9}", "d"] {
+        reads.insert(id, "impression", None, None, NONE).await;
+    }
+    let page =
+        async |after: &str| reads.ids(&format!("?sort=promptId&order=asc&limit=2&after={after}")).await;
+    assert_eq!(page("").await, ["B", "a"]);
+    // A prompt before the cursor moves nothing.
+    reads.insert("A", "impression", None, None, NONE).await;
+    assert_eq!(page("a").await, ["c", "d"]);
+    assert_eq!(page("d").await, ["\u{e9}"]);
+    assert_eq!(page("%C3%A9").await, [""; 0]);
+    assert_eq!(reads.page("?after=a&limit=1").await.total, 3, "total is after this filter too");
+}
+
+#[tokio::test]
+async fn a_lens_called_none_can_be_asked_for() {
+    let reads = start().await;
+    for lens in [Some("none"), None, None, Some("l")] {
+        reads.insert("p", "impression", lens, None, NONE).await;
+    }
+    for (query, impressions) in
+        [("lens=none", 2), ("lensId=none", 1), ("lensId=l", 1), ("lens=l", 1), ("lensId=", 0)]
+    {
+        assert_eq!(reads.stats("p", &format!("?{query}")).await.impressions, impressions, "{query}");
+        assert_eq!(reads.page(&format!("?{query}")).await.total, i64::from(impressions > 0), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_is_asked_for_by_query_and_its_slashes_may_be_decoded_on_their_way() {
+    let reads = start().await;
+    for (id, query) in [
+        ("guides/first", "guides%2Ffirst"),
+        ("a//b/", "a%2F%2Fb%2F"),
+        ("a b+\u{e9}", "a+b%2B%C3%A9"),
+        ("stats", "stats"),
+    ] {
+        reads.insert(id, "impression", None, None, NONE).await;
+        for path in ["/api/telemetry/prompt/stats", "/api/telemetry/prompt/stats/"] {
+            let response = reads.intake.get(&format!("{path}?id={query}")).send().await.unwrap();
+            let stats: PromptStats = response.json().await.unwrap();
+            assert_eq!((stats.prompt_id.as_str(), stats.impressions), (id, 1), "{query}");
+        }
+    }
+    for path in ["guides/first", "guides/first", "a//b/", "a%2F/b%2F"] {
+        let stats = reads.stats(path, "").await;
+        assert_eq!(stats.impressions, 1, "{path}");
+    }
+    for query in ["", "?id=", "?id=.."] {
+        let response = reads.intake.get(&format!("/api/telemetry/prompt/stats{query}")).send().await.unwrap();
+        problem(response, 400, "invalid_parameters").await;
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_refused_everywhere_with_those_that_are() {
+    let reads = start().await;
+    for (path, known) in [
+        ("/api/telemetry/prompt/p/stats?lens=a&window=7d", "lens, lensId, stage"),
+        ("/api/telemetry/prompt/stats?id=p&window=7d", "id, lens, lensId, stage"),
+        ("/api/telemetry/prompts/performance?window=7d", "min_impressions"),
+    ] {
+        let response = reads.intake.get(path).send().await.unwrap();
+        let errors = problem(response, 400, "invalid_parameters").await.errors.unwrap();
+        assert_eq!(errors[0].field, "window", "{path}");
+        assert!(errors[0].message.contains(known), "{}", errors[0].message);
+    }
+    for path in [EVENT, crate::intake::BATCH] {
+        let response = reads.intake.send(&format!("{path}?kye=secret"), &json!({})).await;
+        let errors = problem(response, 400, "invalid_parameters").await.errors.unwrap();
+        assert!(errors[0].message.ends_with("known are: key"), "{}", errors[0].message);
     }
 }
 
