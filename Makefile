@@ -28,7 +28,7 @@ up: ## the whole stack without the sample, until Ctrl-C; its addresses are in .l
 	@$(LOCAL) up $(ARGS)
 
 test: ## every test, against a real PostgreSQL, Apache Kafka and browser (ARGS="-p PACKAGE NAME": some of the Rust ones)
-	@scripts/setup build postgres kafka prometheus $(if $(ARGS),,tools node browser)
+	@scripts/setup build postgres pgbouncer kafka prometheus $(if $(ARGS),,tools node browser)
 	cargo build --workspace --all-targets
 	@$(if $(ARGS),,$(MAKE) --no-print-directory pages test-web test-api)
 	@$(LOCAL) test $(ARGS)

@@ -137,8 +137,9 @@ impl fmt::Debug for Database {
 /// # Errors
 /// The database's, or the connection's.
 pub async fn begin(connection: &mut PgConnection, settings: &[(&str, String)]) -> Result<(), sqlx::Error> {
-    // The same whatever the database or the login has as default.
-    let mut sql = "begin isolation level read committed read write".to_owned();
+    // The same whatever the database or the login has as default. Not "read write", which a standby refuses as a feature
+    // that it lacks, rather than the write as one that it may not do.
+    let mut sql = "begin isolation level read committed".to_owned();
     for (name, value) in settings {
         sql += &format!("; set local {name} = '{value}'");
     }

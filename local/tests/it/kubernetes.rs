@@ -10,7 +10,7 @@ use crate::program::{CONSUMER, Environment, INGEST, MIGRATE};
 #[test]
 fn every_container_takes_its_environment_with_and_without_the_optional_secrets() {
     let settings = read("settings").remove(0);
-    for (file, program) in [("ingest", INGEST), ("consumer", CONSUMER), ("migrate", MIGRATE)] {
+    for (file, program) in [("ingest", INGEST), ("reads", INGEST), ("consumer", CONSUMER), ("migrate", MIGRATE)] {
         let workload = read(file).remove(0);
         let container = &workload["spec"]["template"]["spec"]["containers"][0];
         for optional in [true, false] {
@@ -22,7 +22,7 @@ fn every_container_takes_its_environment_with_and_without_the_optional_secrets()
 #[test]
 fn a_pod_has_more_time_to_stop_than_its_program_takes() {
     let grace: u64 = read("settings")[0]["data"]["SHUTDOWN_GRACE_SECONDS"].as_str().unwrap().parse().unwrap();
-    for file in ["ingest", "consumer"] {
+    for file in ["ingest", "reads", "consumer"] {
         let patience = read(file)[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64();
         assert!(patience.unwrap() > grace, "{file}");
     }
@@ -40,9 +40,23 @@ fn the_migration_stays_until_a_new_one_replaces_it() {
     assert_eq!(annotations["kustomize.toolkit.fluxcd.io/force"], "enabled");
 }
 
+/// So that an outage of Kafka takes no statistics away, nor one of Postgres any event.
+#[test]
+fn reads_and_writes_have_pods_of_their_own_that_know_nothing_of_what_they_do_not_need() {
+    let names = |file: &str| -> Vec<String> {
+        let workload = read(file).remove(0);
+        let container = &workload["spec"]["template"]["spec"]["containers"][0];
+        let variables = container["env"].as_array().unwrap().iter();
+        variables.map(|variable| variable["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let (writes, reads) = (names("ingest"), names("reads"));
+    assert!(!writes.iter().any(|name| name.contains("DATABASE") || name.contains("READ")), "{writes:?}");
+    assert!(!reads.iter().any(|name| name.contains("KAFKA") || name.contains("WRITE")), "{reads:?}");
+}
+
 #[test]
 fn no_manifest_holds_a_secret_or_chooses_the_namespace() {
-    for file in ["settings", "ingest", "consumer", "migrate"] {
+    for file in ["settings", "ingest", "reads", "consumer", "migrate"] {
         for object in read(file) {
             assert_ne!(object["kind"], "Secret", "{file}");
             assert!(object["metadata"].get("namespace").is_none(), "{file}");
@@ -53,7 +67,7 @@ fn no_manifest_holds_a_secret_or_chooses_the_namespace() {
 #[test]
 fn no_pod_has_a_right_that_it_does_not_need() {
     let mut containers = 0;
-    for file in ["ingest", "consumer", "migrate"] {
+    for file in ["ingest", "reads", "consumer", "migrate"] {
         let pod = read(file).remove(0)["spec"]["template"]["spec"].take();
         assert_eq!(pod["automountServiceAccountToken"], false, "{file}");
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
@@ -75,12 +89,12 @@ fn no_pod_has_a_right_that_it_does_not_need() {
             containers += 1;
         }
     }
-    assert_eq!(containers, 3);
+    assert_eq!(containers, 4);
 }
 
 #[test]
 fn every_secret_is_a_reference() {
-    for file in ["ingest", "consumer", "migrate"] {
+    for file in ["ingest", "reads", "consumer", "migrate"] {
         let workload = read(file).remove(0);
         let container = &workload["spec"]["template"]["spec"]["containers"][0];
         for variable in container["env"].as_array().unwrap() {
