@@ -39,7 +39,8 @@ async fn connections_that_fall_silent_in_a_question_are_replaced() {
     let asked = || async { intake.get(STATS).send().await.unwrap().status().as_u16() };
     let reads = join_all((0..8).map(|_| asked()));
     let silenced = async {
-        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        let waiting = "select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database \
+                       where datname = current_database() and not granted";
         eventually("four reads wait for the lock", DEADLINE, async || {
             let count: i64 = sqlx::query_scalar(waiting).fetch_one(&owner).await.unwrap();
             (count >= 4).then_some(())

@@ -10,7 +10,9 @@ use crate::program::{CONSUMER, Environment, INGEST, MIGRATE};
 #[test]
 fn every_container_takes_its_environment_with_and_without_the_optional_secrets() {
     let settings = read("settings").remove(0);
-    for (file, program) in [("ingest", INGEST), ("reads", INGEST), ("consumer", CONSUMER), ("migrate", MIGRATE)] {
+    for (file, program) in
+        [("ingest", INGEST), ("reads", INGEST), ("consumer", CONSUMER), ("migrate", MIGRATE)]
+    {
         let workload = read(file).remove(0);
         let container = &workload["spec"]["template"]["spec"]["containers"][0];
         for optional in [true, false] {
