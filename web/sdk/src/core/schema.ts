@@ -51,6 +51,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/telemetry/prompt/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How one prompt performs, by an id in the query.
+         * @description As the call with the id in its path, for ids with a slash behind a proxy that decodes paths.
+         */
+        get: operations["getPromptStatsById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/telemetry/prompt/{id}/stats": {
         parameters: {
             query?: never;
@@ -59,7 +79,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells how one prompt performs.
+         * How one prompt performs.
          * @description A prompt without events has zeros and nulls. With `lens` or `stage` only the events of that slice count.
          */
         get: operations["getPromptStats"];
@@ -357,7 +377,7 @@ export interface operations {
                     "application/json": components["schemas"]["TelemetrySubmitResponse"];
                 };
             };
-            /** @description The body is not JSON in UTF-8, does not unpack, or broke off. */
+            /** @description The body is not JSON in UTF-8, does not unpack, or broke off; or a parameter is not known. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -461,7 +481,7 @@ export interface operations {
                     "application/json": components["schemas"]["TelemetryBatchResponse"];
                 };
             };
-            /** @description The body is not JSON in UTF-8, does not unpack, or broke off. */
+            /** @description The body is not JSON in UTF-8, does not unpack, or broke off; or a parameter is not known. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -539,11 +559,82 @@ export interface operations {
             };
         };
     };
+    getPromptStatsById: {
+        parameters: {
+            query: {
+                /** @description The prompt; not `.` or `..`. */
+                id: string;
+                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
+                lens?: string;
+                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                lensId?: string;
+                /** @description Only events at this stage. */
+                stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptTelemetryStats"];
+                };
+            };
+            /** @description A parameter is not known, or has a value that is not allowed: `errors` lists what is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A read token is configured and was not sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The client sends too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The statistics are not available at the moment. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getPromptStats: {
         parameters: {
             query?: {
-                /** @description Only events under this lens; `none` for events without one. */
+                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
                 lens?: string;
+                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                lensId?: string;
                 /** @description Only events at this stage. */
                 stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
             };
@@ -565,7 +656,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptTelemetryStats"];
                 };
             };
-            /** @description A parameter has a value that is not allowed: `errors` lists what is. */
+            /** @description A parameter is not known, or has a value that is not allowed: `errors` lists what is. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -612,16 +703,26 @@ export interface operations {
             query?: {
                 /** @description Prompts on a page. */
                 limit?: number;
-                /** @description Prompts to pass over. */
+                /** @description Prompts to skip. */
                 offset?: number;
                 sort?: "avgDwellTimeMs" | "avgEntropyDelta" | "avg_dwell_time_ms" | "avg_entropy_delta" | "completions" | "impressions" | "lastSurfaced" | "last_surfaced" | "promptId" | "prompt_id" | "selectionRate" | "selection_rate" | "selections";
                 order?: "asc" | "desc";
-                /** @description Only prompts whose id contains this text, in any case. */
+                /**
+                 * @description Only prompts whose id contains this text. Case does not matter, nor how letters are composed (NFKD), nor characters
+                 *     that nobody sees.
+                 */
                 search?: string;
                 /** @description Only prompts with at least so many impressions. */
                 min_impressions?: number;
-                /** @description Only events under this lens; `none` for events without one. */
+                /**
+                 * @description Only prompts whose id comes after this one in the order of `sort=promptId&order=asc`. To read a whole list page by
+                 *     page while it changes, pass the last id of each page.
+                 */
+                after?: string;
+                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
                 lens?: string;
+                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                lensId?: string;
                 /** @description Only events at this stage. */
                 stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
             };
@@ -640,7 +741,7 @@ export interface operations {
                     "application/json": components["schemas"]["TelemetryPerformanceResponse"];
                 };
             };
-            /** @description A parameter has a value that is not allowed: `errors` lists what is. */
+            /** @description A parameter is not known, or has a value that is not allowed: `errors` lists what is. */
             400: {
                 headers: {
                     [name: string]: unknown;
