@@ -13,7 +13,7 @@ const PERFORMANCE: &str = "/api/telemetry/prompts/performance";
 #[tokio::test]
 async fn a_path_that_is_not_there_is_a_problem() {
     let intake = Intake::start_alone(&[]).await;
-    for path in ["/nothing", "/api", "/api/telemetry", "/api/telemetry/prompt/", "/..%2f..%2fetc/passwd"] {
+    for path in ["/nothing", "/api", "/api/telemetry", "/api/telemetry/nothing/", "/..%2f..%2fetc/passwd"] {
         problem(intake.get(path).send().await.unwrap(), 404, "not_found").await;
     }
     problem(intake.post("/nothing").send().await.unwrap(), 404, "not_found").await;
