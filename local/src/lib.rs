@@ -20,7 +20,6 @@ pub mod embedded;
 pub mod kafka;
 pub mod logins;
 pub mod pgbouncer;
-pub mod pipe;
 pub mod postgres;
 
 pub mod env_file;

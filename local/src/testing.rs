@@ -4,7 +4,6 @@
 //! finds none says which command to run. Everything here panics instead of returning errors, since a test that
 //! lacks its surroundings has failed. Knows nothing of the services.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -72,22 +71,9 @@ impl TestDatabase {
         self.url_as(logins::INGEST)
     }
 
-    /// Host and port of the test cluster, such as `127.0.0.1:5432`.
-    pub fn server(&self) -> String {
-        let (host, port) =
-            (self.superuser.host_str().unwrap_or_default(), self.superuser.port().unwrap_or(5432));
-        format!("{host}:{port}")
-    }
-
-    /// The same URL with another host and port.
-    ///
-    /// # Panics
-    /// When `url` is not a URL with a host.
-    pub fn by_way_of(url: &str, address: SocketAddr) -> String {
-        let mut url = Url::parse(url).expect("a database's URL is a URL");
-        url.set_ip_host(address.ip()).expect("the URL has a host");
-        url.set_port(Some(address.port())).expect("the URL has a host");
-        url.to_string()
+    /// The test cluster's port on this machine.
+    pub fn port(&self) -> u16 {
+        self.superuser.port().unwrap_or(5432)
     }
 
     /// The URL of any other login, whose password is [`PASSWORD`].

@@ -16,7 +16,7 @@ async fn with_write_keys_only_those_who_have_one_may_write() {
         for key in ["key-one", "key-two"] {
             let by_header = intake.post(path).bearer_auth(key).body(body.to_string()).send().await.unwrap();
             assert_eq!(by_header.status(), 202);
-            let by_query = intake.send(&format!("{path}?key=wrong&key={key}"), &body).await;
+            let by_query = intake.send(&format!("{path}?key={key}"), &body).await;
             assert_eq!(by_query.status(), 202);
         }
         for wrong in ["", "key", "key-on", "key-onee", "key-one,key-two"] {

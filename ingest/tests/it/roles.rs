@@ -1,7 +1,7 @@
 //! Processes that serve reads or writes alone, and what each calls ready.
 
 use local::pipe::Pipe;
-use local::testing::{TestDatabase, eventually};
+use local::testing::eventually;
 use serde_json::json;
 
 use crate::intake::{DEADLINE, EVENT, Intake, problem};
@@ -23,8 +23,8 @@ async fn until(intake: &Intake, status: u16) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_of_reads_needs_no_kafka_and_is_ready_when_its_database_is() {
     let (database, _owner) = migrated().await;
-    let pipe = Pipe::to(database.server()).await;
-    let url = TestDatabase::by_way_of(&database.ingest_url(), pipe.address());
+    let pipe = Pipe::open(database.port()).await;
+    let url = pipe.through(&database.ingest_url());
     let arguments = ["--serve=reads", "--database-url", &url, "--database-timeout-ms=1000"];
     let intake = Intake::start_unready(NO_KAFKA, "unheard-of".to_owned(), &arguments).await;
     until(&intake, 200).await;
@@ -32,9 +32,9 @@ async fn a_process_of_reads_needs_no_kafka_and_is_ready_when_its_database_is() {
     let event = json!({ "eventType": "impression", "promptId": "p", "sessionId": "s" });
     problem(intake.send(EVENT, &event).await, 503, "writes_not_served").await;
 
-    pipe.silence(true);
+    pipe.refuse_answers(true);
     assert!(until(&intake, 503).await.contains("the database does not answer"));
-    pipe.silence(false);
+    pipe.refuse_answers(false);
     until(&intake, 200).await;
     intake.stop().await;
 }

@@ -15,9 +15,9 @@ const STATS: &str = "/api/telemetry/prompt/p/stats";
 const HEALED: Duration = Duration::from_secs(30);
 
 async fn piped(database: &TestDatabase) -> (Pipe, String) {
-    let pipe = Pipe::to(database.server()).await;
-    let url = TestDatabase::by_way_of(&database.ingest_url(), pipe.address());
-    (pipe, format!("{url}?sslmode=disable"))
+    let pipe = Pipe::open(database.port()).await;
+    let url = pipe.through(&database.ingest_url());
+    (pipe, url)
 }
 
 async fn until_reads_answer(intake: &Intake) {
@@ -46,7 +46,7 @@ async fn connections_that_fall_silent_in_a_question_are_replaced() {
             (count >= 4).then_some(())
         })
         .await;
-        pipe.silence_open_ones();
+        pipe.silence();
         lock.rollback().await.unwrap();
     };
     let (statuses, ()) = tokio::join!(reads, silenced);
@@ -64,7 +64,7 @@ async fn connections_that_fell_silent_while_nobody_asked_cost_no_read() {
     let (pipe, url) = piped(&database).await;
     let intake = Intake::start_alone(&["--database-url", &url]).await;
     until_reads_answer(&intake).await;
-    pipe.silence_open_ones();
+    pipe.silence();
     assert_eq!(intake.get(STATS).send().await.unwrap().status(), 200);
 }
 
@@ -72,7 +72,7 @@ async fn connections_that_fell_silent_while_nobody_asked_cost_no_read() {
 async fn readers_of_a_silent_database_keep_no_writer_out_and_are_few() {
     let (database, _owner) = migrated().await;
     let (pipe, url) = piped(&database).await;
-    pipe.silence(true);
+    pipe.refuse_answers(true);
     let arguments = ["--database-url", &url, "--database-timeout-ms=3000", "--max-requests-in-flight=8"];
     let intake = Intake::start(&arguments).await;
     let asked = (0..300).map(async |_| {
@@ -95,7 +95,7 @@ async fn readers_of_a_silent_database_keep_no_writer_out_and_are_few() {
     assert_eq!(turned_away + waited, 300);
     assert!(turned_away > 0 && waited >= 64, "{turned_away} were turned away, {waited} waited");
 
-    pipe.silence(false);
+    pipe.refuse_answers(false);
     until_reads_answer(&intake).await;
     let metrics = intake.client.get(format!("http://{}/metrics", intake.admin)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
@@ -107,11 +107,13 @@ async fn readers_of_a_silent_database_keep_no_writer_out_and_are_few() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_hosts_one_that_answers_is_found() {
     let (database, _owner) = migrated().await;
-    let (pipe, _) = piped(&database).await;
-    pipe.silence(true);
-    let (login, server) =
-        database.ingest_url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let url = format!("{login}@127.0.0.1:1,{},{server}?target_session_attrs=read-write", pipe.address());
+    let (pipe, silent) = piped(&database).await;
+    pipe.refuse_answers(true);
+    let direct = database.ingest_url();
+    let (login, server) = direct.rsplit_once('@').unwrap();
+    let (_, silent) = silent.rsplit_once('@').unwrap();
+    let (silent, _) = silent.split_once('/').unwrap();
+    let url = format!("{login}@127.0.0.1:1,{silent},{server}?target_session_attrs=read-write");
     let intake = Intake::start_alone(&["--database-url", &url]).await;
     until_reads_answer(&intake).await;
     let standby = format!("{login}@{server}?target_session_attrs=standby");

@@ -8,7 +8,6 @@ use crate::intake::raw;
 use crate::reads::start;
 
 const INVALID: Expected = Problem(400, "invalid_parameters");
-const NOT_FOUND: Expected = Problem(404, "not_found");
 
 fn get(path: &[u8]) -> Vec<u8> {
     [b"GET ", path, b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"].concat()
