@@ -32,7 +32,7 @@ impl Health for IntakeHealth {
     }
 }
 
-/// Puts readiness into the log when it changes, and into the metrics every second. Never ends.
+/// Puts readiness into the log when it changes, and, where events are taken, into the metrics every second. Never ends.
 pub async fn report(health: Arc<IntakeHealth>) {
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,7 +40,9 @@ pub async fn report(health: Arc<IntakeHealth>) {
     loop {
         second.tick().await;
         let now = health.ready();
-        metrics::ready(now.is_ok());
+        if health.app.producer.is_some() {
+            metrics::ready(now.is_ok());
+        }
         if before.as_ref() != Some(&now) {
             match &now {
                 Ok(()) => tracing::info!("ready"),

@@ -48,7 +48,7 @@ pub fn install() -> Metrics {
         "ingest_kafka_brokers_up",
         "Brokers with a working connection at their advertised address."
     );
-    describe_gauge!("ingest_ready", "1 while what the process serves works, 0 while /readyz says what is waited for.");
+    describe_gauge!("ingest_ready", "1 while events are taken, 0 while /readyz says what is waited for.");
     describe_gauge!("ingest_connections", "Open connections.");
     describe_gauge!(BODY_MEMORY, "Bytes of request bodies in memory, on the wire and unpacked.");
     describe_counter!("ingest_connections_refused_total", "Connections refused because too many were open.");
@@ -217,7 +217,7 @@ pub fn body_memory() -> Gauge {
     gauge
 }
 
-/// Records whether traffic may come.
+/// Records whether events are taken.
 pub fn ready(ready: bool) {
     gauge!("ingest_ready").set(f64::from(u8::from(ready)));
 }
