@@ -33,7 +33,6 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, on the stack of main")]
 pub enum Command {
     /// Runs the service until SIGTERM.
     Run(Config),
