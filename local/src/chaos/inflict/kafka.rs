@@ -41,12 +41,13 @@ pub(super) async fn pause(stage: &Stage, which: usize, lasts: Duration) -> Resul
     in_sync(&stage.kafka).await
 }
 
-/// Wants one copy more than there are brokers, so that nothing can be acknowledged.
+/// Lets records be 0 ms old, so that the broker rejects each through no fault of theirs. Wanting more copies than there are
+/// brokers would not do: since Kafka 4 the replicas that a topic has bound its `min.insync.replicas`.
 pub(super) async fn reject(stage: &Stage, lasts: Duration) -> Result<(), Error> {
     let _broker = stage.broker.lock().await;
-    want_copies(&stage.kafka, stage.kafka.replication + 1).await?;
+    allow_age(&stage.kafka, 0).await?;
     sleep(lasts).await;
-    want_copies(&stage.kafka, (stage.kafka.replication - 1).max(1)).await
+    allow_age(&stage.kafka, i64::MAX).await
 }
 
 /// Sets the group's offsets to zero, once its last member is forgotten.
@@ -89,14 +90,17 @@ fn copies_in_sync(kafka: &Kafka) -> Option<usize> {
     partitions.map(|partition| if partition.leader() < 0 { 0 } else { partition.isr().len() }).min()
 }
 
-/// Sets `min.insync.replicas` of the topic. The other settings are given too, since this call forgets what it isn't told.
-async fn want_copies(kafka: &Kafka, copies: u16) -> Result<(), Error> {
+/// Sets how old, in milliseconds, a record of the topic may be when it arrives. The other settings are given too, since
+/// this call resets those that it omits.
+async fn allow_age(kafka: &Kafka, milliseconds: i64) -> Result<(), Error> {
     let doing = "change the topic's settings";
     let mut config = ClientConfig::new();
     let client: AdminClient<DefaultClientContext> =
         config.set("bootstrap.servers", &kafka.bootstrap_servers).create().map_err(Error::kafka(doing))?;
-    let copies = copies.to_string();
+    let copies = (kafka.replication - 1).max(1).to_string();
+    let milliseconds = milliseconds.to_string();
     let wanted = AlterConfig::new(ResourceSpecifier::Topic(&kafka.topic))
+        .set("message.timestamp.before.max.ms", &milliseconds)
         .set("min.insync.replicas", &copies)
         .set("unclean.leader.election.enable", "false");
     let start = Instant::now();
