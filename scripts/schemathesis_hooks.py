@@ -3,8 +3,6 @@
 A body of text/plain holds JSON (its contentMediaType), but in OpenAPI 3.1 Schemathesis makes any text of that. Here the
 text is sent as a JSON string, which is an event that breaks a rule. What is no JSON at all, by whatever content type, is
 tried in ingest/tests/it/hostile.
-
-`lens` and `lensId` exclude each other, which OpenAPI cannot say of parameters.
 """
 
 import json
@@ -16,9 +14,3 @@ import schemathesis
 def json_as_text(context, value):
     """The bytes of the body."""
     return value if isinstance(value, bytes) else json.dumps(value, default=str).encode()
-
-
-@schemathesis.hook
-def filter_query(context, query):
-    """Whether a query is one that the description means."""
-    return not query or not {"lens", "lensId"} <= set(query)

@@ -26,6 +26,8 @@ pub enum Lens {
     None,
     /// The lens with this id.
     Id(String),
+    /// Two different ones at once, so no event counts.
+    Contradiction,
 }
 
 /// What to list.
@@ -98,11 +100,14 @@ impl Slice {
     }
 
     fn bind(&self) -> (bool, Option<&str>, Option<&'static str>) {
-        let lens = match &self.lens {
-            Some(Lens::Id(id)) => Some(id.as_str()),
-            Some(Lens::None) | None => None,
+        let (none, id) = match &self.lens {
+            None => (false, None),
+            Some(Lens::None) => (true, None),
+            Some(Lens::Id(id)) => (false, Some(id.as_str())),
+            // Without a lens, and with one.
+            Some(Lens::Contradiction) => (true, Some("")),
         };
-        (self.lens == Some(Lens::None), lens, self.stage.map(Stage::as_str))
+        (none, id, self.stage.map(Stage::as_str))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writes by way of a real PgBouncer with its default settings, COPY included.
 
+use consumer::migrate::migrate;
 use consumer::server::Consumer;
 use local::pgbouncer::{Mode, PgBouncer};
 use local::testing::PASSWORD;
@@ -8,9 +9,13 @@ use crate::events::events;
 use crate::scene::{Scene, execute, stop, wait_ready};
 
 async fn all_is_stored_once(mode: Mode) {
-    let scene = Scene::new().await;
+    let scene = Scene::unmigrated().await;
     let name = format!("consumer-pgbouncer-{mode:?}").to_lowercase();
     let pooler = PgBouncer::start(&name, &scene.database.superuser_url(), PASSWORD, mode).await.unwrap();
+    // Migrations hold a lock for their session.
+    let owner_url = scene.database.owner_url();
+    let owner_url = if mode == Mode::Session { pooler.url(&owner_url) } else { owner_url };
+    migrate(&owner_url).await.unwrap();
     let url = pooler.url(&scene.database.consumer_url());
     let mut owner = scene.owner().await;
     execute(&mut owner, "alter table prompt_telemetry add check (prompt_id <> 'refused') not valid").await;

@@ -273,9 +273,15 @@ async fn a_lens_called_none_can_be_asked_for() {
     for lens in [Some("none"), None, None, Some("l")] {
         reads.insert("p", "impression", lens, None, NONE).await;
     }
-    for (query, impressions) in
-        [("lens=none", 2), ("lensId=none", 1), ("lensId=l", 1), ("lens=l", 1), ("lensId=", 0)]
-    {
+    for (query, impressions) in [
+        ("lens=none", 2),
+        ("lensId=none", 1),
+        ("lensId=l", 1),
+        ("lens=l", 1),
+        ("lensId=", 0),
+        ("lens=none&lensId=none", 0),
+        ("lens=l&lensId=l", 1),
+    ] {
         assert_eq!(reads.stats("p", &format!("?{query}")).await.impressions, impressions, "{query}");
         assert_eq!(reads.page(&format!("?{query}")).await.total, i64::from(impressions > 0), "{query}");
     }

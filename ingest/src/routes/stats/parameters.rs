@@ -26,10 +26,10 @@ const SORTS: &[(&str, &str, &str)] = &[
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it only describes the parameters; they are read by `Parameters`")]
 pub struct SliceParameters {
-    /// Only events under this lens; `none` for events without one. Not together with `lensId`.
+    /// Only events under this lens; `none` for events without one.
     #[param(required = false, max_length = 128, pattern = "^[^\\u0000]*$")]
     lens: String,
-    /// Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`.
+    /// Only events whose lens has exactly this id, even when that is `none`. With `lens`, both must hold.
     #[param(required = false, rename = "lensId", max_length = 128, pattern = "^[^\\u0000]*$")]
     lens_id: String,
     /// Only events at this stage.
@@ -111,15 +111,14 @@ impl Parameters {
     }
 
     pub(crate) fn slice(&mut self) -> Slice {
-        let lens = match (self.take("lens"), self.take("lensId")) {
-            (None, None) => None,
-            (Some(lens), None) if lens == "none" => Some(Lens::None),
-            (Some(lens), None) => Some(Lens::Id(self.text("lens", lens, 0..=limits::LENS_ID))),
-            (None, Some(id)) => Some(Lens::Id(self.text("lensId", id, 0..=limits::LENS_ID))),
-            (Some(_), Some(_)) => {
-                self.fault("lensId", FaultCode::NotAllowed, "give lens or lensId, not both");
-                None
-            }
+        let lens = self.take("lens").map(|lens| match lens.as_str() {
+            "none" => Lens::None,
+            _ => Lens::Id(self.text("lens", lens, 0..=limits::LENS_ID)),
+        });
+        let id = self.take("lensId").map(|id| Lens::Id(self.text("lensId", id, 0..=limits::LENS_ID)));
+        let lens = match (lens, id) {
+            (Some(lens), Some(id)) if lens != id => Some(Lens::Contradiction),
+            (lens, id) => lens.or(id),
         };
         let stage = self.take("stage").and_then(|stage| {
             let found = Stage::parse(&stage);
@@ -221,7 +220,10 @@ mod tests {
     fn the_lens_called_none_has_a_spelling_of_its_own() {
         assert_eq!(listing("lensId=none").unwrap().slice.lens, Some(Lens::Id("none".to_owned())));
         assert_eq!(listing("lensId=").unwrap().slice.lens, Some(Lens::Id(String::new())));
-        assert_eq!(listing("lens=a&lensId=a").unwrap_err(), ["lensId"]);
+        assert_eq!(listing("lens=a&lensId=a").unwrap().slice.lens, Some(Lens::Id("a".to_owned())));
+        for both in ["lens=a&lensId=b", "lens=none&lensId=none"] {
+            assert_eq!(listing(both).unwrap().slice.lens, Some(Lens::Contradiction), "{both}");
+        }
     }
 
     #[test]

@@ -564,9 +564,9 @@ export interface operations {
             query: {
                 /** @description The prompt; not `.` or `..`. */
                 id: string;
-                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
+                /** @description Only events under this lens; `none` for events without one. */
                 lens?: string;
-                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                /** @description Only events whose lens has exactly this id, even when that is `none`. With `lens`, both must hold. */
                 lensId?: string;
                 /** @description Only events at this stage. */
                 stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
@@ -631,9 +631,9 @@ export interface operations {
     getPromptStats: {
         parameters: {
             query?: {
-                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
+                /** @description Only events under this lens; `none` for events without one. */
                 lens?: string;
-                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                /** @description Only events whose lens has exactly this id, even when that is `none`. With `lens`, both must hold. */
                 lensId?: string;
                 /** @description Only events at this stage. */
                 stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
@@ -719,9 +719,9 @@ export interface operations {
                  *     page while it changes, pass the last id of each page.
                  */
                 after?: string;
-                /** @description Only events under this lens; `none` for events without one. Not together with `lensId`. */
+                /** @description Only events under this lens; `none` for events without one. */
                 lens?: string;
-                /** @description Only events whose lens has exactly this id, even when it is `none`. Not together with `lens`. */
+                /** @description Only events whose lens has exactly this id, even when that is `none`. With `lens`, both must hold. */
                 lensId?: string;
                 /** @description Only events at this stage. */
                 stage?: "genesis" | "exploration" | "synthesis" | "advocacy";
