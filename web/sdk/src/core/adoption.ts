@@ -9,24 +9,20 @@ import type { Shelf } from './storage.js';
 const LONGEST_AGE_MS = 366 * 86_400_000;
 
 /**
- * Moves an orphan's events into an empty queue, saving it before the key is removed. True when other keys remain. `now`
- * is the wall clock, `steadyNow` the queue's own.
+ * Moves the events of orphaned keys into an empty queue, and saves it before a key is removed. True when other keys
+ * remain. `now` is the wall clock, `steadyNow` the queue's own.
  */
-export function adoptOrphans(
+export const adoptOrphans = (
   shelf: Shelf,
   queue: Queue,
   now: number,
   steadyNow: number,
   random: () => number,
   save: () => void,
-): boolean {
-  let remaining = false;
-  for (const { key, events } of shelf.others(now)) {
+): boolean =>
+  shelf.adopt(now, events => {
     // While our own events wait, others would crowd them out, and could be sent no sooner.
-    if (!events || queue.entries.length) {
-      remaining = true;
-      continue;
-    }
+    if (queue.entries.length) return false;
     for (const event of events) {
       const recorded = recordEvent(event as RecordedEvent, now, random);
       if (!recorded) continue;
@@ -34,7 +30,5 @@ export function adoptOrphans(
       queue.push(toEntry(recorded, steadyNow - (age < LONGEST_AGE_MS ? age : 0)));
     }
     save();
-    shelf.remove(key);
-  }
-  return remaining;
-}
+    return true;
+  });

@@ -218,7 +218,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
 
   function clear() {
     queue.drop(queue.entries, 'consent');
-    shelf.remove();
+    shelf.clear();
     stop();
   }
 

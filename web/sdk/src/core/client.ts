@@ -103,7 +103,7 @@ export const getPromptStats = async (
   request(`${SINGLE}/${encodeURIComponent(promptId)}/stats${query(wanted)}`, 'promptId', options);
 
 /** One page of all prompts' statistics, sorted and filtered by the server. */
-export const listPromptPerformance = (
+export const listPromptPerformance = async (
   { minImpressions: min_impressions, ...wanted }: PerformanceQuery = {},
   options?: TelemetryRequestOptions,
 ): Promise<TelemetryPerformanceResponse> =>
@@ -139,7 +139,10 @@ async function request<T>(
   keepalive = false,
 ): Promise<T> {
   const { baseUrl, headers, writeKey, clock = systemClock, signal = null } = options;
-  let response: Response;
+  let response: Response | undefined;
+  let answer = Object();
+  let cause: unknown;
+  // A host's own fetch may do anything: throw, answer nothing, or answer without a body.
   try {
     response = await (options.fetch ?? fetch)(keepalive ? batchUrl(options) : address(path, baseUrl), {
       method: body ? 'POST' : 'GET',
@@ -152,13 +155,12 @@ async function request<T>(
         ...headers,
       },
     });
-  } catch (cause) {
-    throw new TelemetryError(`${path}: no answer; check network and CORS`, 0, null, true, null, { cause });
+    answer = Object(await response.json());
+  } catch (error) {
+    cause = error;
   }
-  // A host's own fetch may answer anything, nothing included.
   const { ok, status = 0, redirected } = response ?? {};
-  const header = (name: string) => attempt(() => response.headers.get(name)) ?? '';
-  const answer = Object(await new Promise(resolve => resolve(response.json())).catch(() => null));
+  const header = (name: string) => attempt(() => response?.headers.get(name)) ?? '';
   // Anybody else's 2xx (a captive portal's, say) does not mean that the events are safe.
   if (ok && (answer.rejected || proof in answer)) return answer;
   // Nor is anybody else's refusal a verdict; nor ingest's own, where a redirect may have turned a POST into a GET.
@@ -167,11 +169,12 @@ async function request<T>(
     /^application\/problem\+json/.test(header('content-type')) &&
     (!redirected || status === 422);
   throw new TelemetryError(
-    `${path}: ${status} ${answer.detail ?? 'check baseUrl'}`,
+    `${path}: ${status || 'no answer,'} ${answer.detail ?? 'check baseUrl, network and CORS'}`,
     status,
     judged ? answer : null,
     status !== 413 && (!judged || status === 408 || status === 429 || status >= 500),
     parseRetryAfter(header('retry-after'), Date.parse(header('date')) || clock.now()),
+    { cause },
   );
 }
 

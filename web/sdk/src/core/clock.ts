@@ -49,8 +49,9 @@ export const systemRandom = (): number =>
 
 /** A UUID of version 7: 48 bits of `now` (0 for a clock before 1970), then 74 random bits. */
 export function uuidV7(now: number, random: () => number): string {
-  const hex = (digits: number, value = random() * 16 ** digits) =>
-    Math.floor(value).toString(16).padStart(digits, '0');
-  const text = `${hex(12, Math.max(0, now))}7${hex(3)}${hex(1, 8 + random() * 4)}${hex(3)}${hex(6)}${hex(6)}`;
-  return text.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const hex = (value: number) => Math.floor(value).toString(16);
+  const time = hex(Math.max(0, now)).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7xxx-yxxx-xxxxxxxxxxxx`.replace(/[xy]/g, digit =>
+    hex(digit === 'x' ? random() * 16 : 8 + random() * 4),
+  );
 }

@@ -16,12 +16,18 @@ export const guarded =
   (...given: A): R | undefined =>
     attempt(() => action(...given));
 
-/** JSON of plain values. Unlike `JSON.stringify` it never calls a `toJSON` that the page added to a prototype. */
-export const toJson = (value: unknown): string =>
-  Array.isArray(value)
-    ? `[${value.map(each => toJson(each))}]`
-    : value === Object(value)
-      ? `{${Object.entries(value as object)
-          .filter(([, each]) => each !== undefined)
-          .map(([name, each]) => `${toJson(name)}:${toJson(each)}`)}}`
-      : (JSON.stringify(value) ?? 'null');
+/**
+ * JSON of the value, as `JSON.stringify` has it, but without calling any `toJSON`: pages add those to prototypes. In
+ * place of `toJSON`, `valueOf` makes a Date its milliseconds and a boxed primitive what is in it. Undefined where JSON
+ * has no form. Throws on a bigint or a cycle.
+ */
+export function toJson(given: object): string;
+export function toJson(given: unknown): string | undefined;
+export function toJson(given: unknown): string | undefined {
+  const value: unknown = given?.valueOf ? given.valueOf() : given;
+  // Array.from, since `map` leaves holes.
+  if (Array.isArray(value)) return `[${Array.from(value, each => toJson(each) ?? 'null')}]`;
+  if (typeof value !== 'object' || !value) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([name, each]) => [JSON.stringify(name), toJson(each)]);
+  return `{${fields.filter(([, json]) => json).map(field => field.join(':'))}}`;
+}

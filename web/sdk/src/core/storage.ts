@@ -14,20 +14,17 @@ const MARKS_CHARS = 262_144;
 /** How long a key may lie untouched before another tab takes it over, in milliseconds. */
 export const ORPHAN_AFTER_MS = 30_000;
 
-/** What another queue left. `events` is null while its owner may still live. */
-export interface Leftover {
-  key: string;
-  events: unknown[] | null;
-}
-
 /** One queue's place in the storage. Nothing here throws: storage may be full, forbidden or absent. */
 export interface Shelf {
   /** Writes the entries over what stood there (with none, removes the key) and adds new marks. True when entries are kept. */
   save(entries: readonly Entry[], now: number): boolean;
-  /** What other queues for the same endpoint left. */
-  others(now: number): Leftover[];
-  /** Removes one key, or all of the endpoint's, the marks included; those in memory too. */
-  remove(key?: string): void;
+  /**
+   * Offers the events of each queue of the endpoint whose owner is gone, and removes those that are taken. True when
+   * other queues remain.
+   */
+  adopt(now: number, take: (events: unknown[]) => boolean): boolean;
+  /** Removes all that is stored for the endpoint, and forgets the marks. */
+  clear(): void;
   /** Remembers the mark, from the next `save` on for every queue of the endpoint. False when it was known. */
   mark(mark: string): boolean;
 }
@@ -39,7 +36,6 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
   const own = prefix + id;
   let marks: Set<string> | undefined;
   let marked = false;
-  let written = false;
 
   // Reading `localStorage` itself throws where cookies are blocked, and so does using a storage that is null.
   const withStore = <T>(action: (store: TelemetryStorage) => T): T | undefined =>
@@ -61,22 +57,27 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
     save: (entries, now) => {
       if (marked) withStore(saveMarks);
       return !!withStore(store => {
-        if (entries.length) store.setItem(own, now + toBody(entries));
-        else if (written) store.removeItem(own);
-        written = entries.length > 0;
-        return written;
+        if (!entries.length) return store.removeItem(own);
+        store.setItem(own, now + toBody(entries));
+        return true;
       });
     },
-    others: now =>
-      withStore(store =>
-        keys(store)
-          .filter(key => key !== own && key !== prefix)
-          .map(key => read(key, store.getItem(key) ?? '', now)),
-      ) ?? [],
-    remove: key => {
-      if (!key) marks = undefined;
+    adopt: (now, take) => {
+      let remaining = false;
       withStore(store => {
-        for (const each of key ? [key] : keys(store)) store.removeItem(each);
+        for (const key of keys(store)) {
+          if (key === own || key === prefix) continue;
+          const events = orphaned(store.getItem(key) ?? '', now);
+          if (events && take(events)) store.removeItem(key);
+          else remaining = true;
+        }
+      });
+      return remaining;
+    },
+    clear: () => {
+      marks = undefined;
+      withStore(store => {
+        for (const key of keys(store)) store.removeItem(key);
       });
     },
     mark: mark => {
@@ -89,10 +90,11 @@ export function openShelf(baseUrl: string | undefined, id: number, storage?: Tel
   };
 }
 
-// A shelf holds the time it was last touched, then the queue as a request's body. What cannot be read is nobody's and
-// holds nothing, so that it is cleared away.
-function read(key: string, text: string, now: number): Leftover {
-  const [at = ''] = text.split('{', 1);
-  if (Math.abs(now - +at) < ORPHAN_AFTER_MS) return { key, events: null };
-  return { key, events: attempt(() => [...JSON.parse(text.slice(at.length)).events]) ?? [] };
+// A key holds the time at which it was last touched, then the queue as a request's body. Returns the events, undefined
+// while the owner may live. What cannot be read belongs to nobody and holds no events, so that it is removed.
+function orphaned(text: string, now: number): unknown[] | undefined {
+  const [touched = ''] = text.split('{', 1);
+  return Math.abs(now - +touched) < ORPHAN_AFTER_MS
+    ? undefined
+    : (attempt(() => [...JSON.parse(text.slice(touched.length)).events]) ?? []);
 }

@@ -4,7 +4,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   createTelemetryBatcher,
+  getPromptStats,
+  listPromptPerformance,
   type RecordedEvent,
+  submitTelemetryBatch,
   submitTelemetryEvent,
   TelemetryError,
 } from '../../src/core/index.js';
@@ -178,6 +181,8 @@ it('gives a request up after 10 s though the host’s fetch ignores its signal',
   vi.useRealTimers();
 });
 
+// What is not in the JSON at all.
+const ABSENT = Symbol('absent');
 const cyclic: Record<string, unknown> = {};
 cyclic.self = cyclic;
 const getter = (name: string, rest: object) => Object.defineProperty({ ...rest }, name, { get: raise });
@@ -278,6 +283,65 @@ describe('a value that a host passes', () => {
     const { client } = opened();
     expect(client.add(bad as never)).toBeNull();
     expect(client.stats()).toMatchObject({ queued: 0, dropped: { invalid: 1 } });
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['a Date', new Date(1_700_000_000_000), 1_700_000_000_000],
+    ['a Date that is invalid', new Date(Number.NaN), null],
+    ['a boxed number', Object(5), 5],
+    ['a boxed string', Object('five'), 'five'],
+    ['a boxed boolean', Object(false), false],
+    ['an object with a value', { valueOf: () => 7 }, 7],
+    ['infinity', Infinity, null],
+    ['undefined', undefined, ABSENT],
+    ['a function', () => 1, ABSENT],
+    ['a symbol', Symbol('x'), ABSENT],
+    ['a list with what JSON lacks', [undefined, () => 1, Symbol('x'), Number.NaN], [null, null, null, null]],
+    // biome-ignore lint/suspicious/noSparseArray: it is what is tested
+    ['a list with a hole', [1, , 2], [1, null, 2]],
+    ['a Map', new Map([['a', 1]]), {}],
+    ['an object without a prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
+    ['an instance of a class', new (class { a = 1; })(), { a: 1 }],
+  ])('in a direct submit is sent as JSON has it: %s', async (_, value, expected) => {
+    const { bodies, fetch } = network();
+    await submitTelemetryEvent({ ...selection('a'), timestamp: value } as never, { fetch });
+    await submitTelemetryBatch([{ ...selection('a'), context: { entropy: value } } as never], { fetch });
+    const [single, { events }] = bodies.map(body => JSON.parse(body));
+    if (expected === ABSENT) {
+      expect(single).not.toHaveProperty('timestamp');
+      expect(events[0].context).toEqual({});
+    } else {
+      expect([single.timestamp, events[0].context.entropy]).toEqual([expected, expected]);
+    }
+  });
+
+  const twice: unknown[] = [];
+  twice.push(twice, twice);
+  it.each<[string, unknown]>([
+    ['a bigint', 1n],
+    ['a cycle', cyclic],
+    ['a cycle of lists, twice at each turn', twice],
+    ['a getter that throws', Object.defineProperty({}, 'entropy', { enumerable: true, get: raise })],
+    ['a proxy that throws', hostile],
+    ['a proxy that is revoked', revoked()],
+  ])('that JSON cannot hold rejects a direct submit and sends nothing: %s', async (_, value) => {
+    const { bodies, fetch } = network();
+    const event = { ...selection('a'), context: value } as never;
+    const attempts = [submitTelemetryEvent(event, { fetch }), submitTelemetryBatch([event], { fetch })];
+    for (const attempt of attempts) await expect(attempt).rejects.toBeInstanceOf(Error);
+    expect(bodies).toEqual([]);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['no event', () => submitTelemetryEvent(undefined as never)],
+    ['a text for an event', () => submitTelemetryEvent('a' as never)],
+    ['no list', () => submitTelemetryBatch(null as never)],
+    ['nothing in a list', () => submitTelemetryBatch([null] as never)],
+    ['an id that is no text', () => getPromptStats('\ud800')],
+    ['a search that is no text', () => listPromptPerformance({ search: '\ud800' })],
+    ['null for a query', () => listPromptPerformance(null as never)],
+  ])('that makes no request rejects the promise, and throws nothing: %s', async (_, call) => {
+    await expect(call()).rejects.toBeInstanceOf(Error);
   });
 
   it('rejects the promise of a direct submit, and throws nothing', async () => {
