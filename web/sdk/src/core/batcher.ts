@@ -11,7 +11,7 @@ import {
   isHidden,
   isOptedOut,
   isPrerendered,
-  keepaliveRoom,
+  keepalive,
   type PageChange,
   sendBeacons,
   watchPage,
@@ -27,15 +27,15 @@ export type TelemetryConsent = 'granted' | 'denied' | 'pending';
 
 /** How a batcher works; every part can be replaced. */
 export interface TelemetryBatcherOptions extends Omit<TelemetryRequestOptions, 'signal'> {
-  /** Events in one request, and how many waiting ones cause it at once. 10 unless told; ingest takes up to 1,000. */
+  /** Events in one request, and how many waiting ones cause it at once. 10 by default; ingest takes up to 1,000. */
   maxSize?: number | undefined;
-  /** How long the first waiting event waits for company, in milliseconds; 100 unless told. */
+  /** How long the first waiting event waits for company, in milliseconds; 100 by default. */
   flushDelayMs?: number | undefined;
   /** Hears of events given up because ingest or this client refused them. What it throws is swallowed. */
   onError?: ((error: Error, events: PromptTelemetryEvent[]) => void) | undefined;
-  /** Bytes of waiting events past which the oldest impressions are dropped; 262,144 unless told. */
+  /** Bytes of waiting events past which the oldest impressions are dropped; 262,144 by default. */
   maxQueueBytes?: number | undefined;
-  /** Age past which an unsent event is dropped, in milliseconds; seven days unless told. */
+  /** Age past which an unsent event is dropped, in milliseconds; seven days by default. */
   maxAgeMs?: number | undefined;
   /** `granted` by default. Global Privacy Control counts as `denied`, whatever this says. */
   consent?: TelemetryConsent | undefined;
@@ -93,9 +93,8 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   const idle: (() => void)[] = [];
 
   const accepts = () => consent !== 'denied' && !isOptedOut();
-  const mayListen = () => consent === 'granted' && accepts();
   // Nobody may ever see a prerendered page: until then, nothing of it leaves the memory.
-  const mayRun = () => mayListen() && !isPrerendered();
+  const mayRun = () => consent === 'granted' && accepts() && !isPrerendered();
   const save = () => mayRun() && shelf.save(queue.entries, clock.now());
 
   // The one place that decides what happens next: a request now, or a timer, or nothing.
@@ -151,7 +150,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
     const waiting = queue.entries.filter(entry => !entry.leaving);
     const kept = save();
     if (!waiting.length || !mayRun() || (kept && serverAsked && steady() < resumeAt)) return;
-    let room = keepaliveRoom();
+    let { room } = keepalive;
     const fitting = waiting.filter(({ bytes }) => {
       room -= bytes;
       return room >= 0;
@@ -172,7 +171,7 @@ export function createTelemetryBatcher(options: TelemetryBatcherOptions = {}): T
   }
 
   function open() {
-    if (!unwatch && mayListen()) unwatch = watchPage(changed);
+    if (accepts()) unwatch ??= watchPage(changed);
     wake();
   }
 

@@ -24,7 +24,7 @@ export type Problem = Schemas['Problem'];
 
 /** How ingest is reached; every part can be replaced. */
 export interface TelemetryRequestOptions {
-  /** Where the telemetry routes stand, absolute or relative to the page; `/api/telemetry` unless told. */
+  /** Where the telemetry routes stand, absolute or relative to the page; `/api/telemetry` by default. */
   baseUrl?: string | undefined;
   /** Sent with every fetch. A beacon, the last resort as the page goes, carries none. */
   headers?: Record<string, string> | undefined;
@@ -48,7 +48,7 @@ export interface StatsFilter {
 
 /** A page of the performance list. Ingest refuses values out of range with a 400 that lists what is allowed. */
 export interface PerformanceQuery extends StatsFilter {
-  /** 1 to 500; 50 unless told. */
+  /** 1 to 500; 50 by default. */
   limit?: number | undefined;
   offset?: number | undefined;
   sort?: keyof PromptTelemetryStats | undefined;

@@ -8,7 +8,7 @@ import {
   type TelemetryRequestOptions,
 } from './client.js';
 import { systemClock } from './clock.js';
-import { countKeepalive } from './exit.js';
+import { keepalive } from './exit.js';
 import { attempt, toJson } from './guard.js';
 import { type Entry, type Queue, toBody, weigh } from './queue.js';
 
@@ -37,7 +37,7 @@ export async function deliver(
   });
   const account = (requests: number) => {
     for (const entry of entries) entry.sending += requests;
-    if (leaving) countKeepalive(requests * weigh(entries));
+    if (leaving) keepalive.room -= requests * weigh(entries);
   };
   account(1);
   try {

@@ -3,11 +3,11 @@
 
 import { attempt } from './guard.js';
 
-/** Bytes in flight that all the page's queues together may have in keepalive requests. */
-const KEEPALIVE_BUDGET_BYTES = 48 * 1024;
-let keepaliveBytes = 0;
-// Firefox before 133 and old web views cancel a request as the page goes.
-const hasKeepalive = attempt(() => 'keepalive' in Request.prototype);
+/**
+ * How many bytes all queues of the page together may still send with keepalive; what is in flight is subtracted. None
+ * in Firefox before 133 and old web views, which cancel a request when the page goes.
+ */
+export const keepalive = { room: attempt(() => 'keepalive' in Request.prototype) ? 48 * 1024 : 0 };
 
 /** Shown or hidden (see `isHidden`), left (unless it returns from the cache), online again, or no longer prerendered. */
 const CHANGES = ['visibilitychange', 'pagehide', 'online', 'prerenderingchange'] as const;
@@ -33,14 +33,6 @@ export const isPrerendered = (): boolean | undefined =>
 /** Whether the browser tells sites not to gather data on this person. */
 export const isOptedOut = (): boolean | undefined =>
   attempt(() => (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl);
-
-/** Bytes that may still be sent with keepalive; 0 in a browser that does not know it. */
-export const keepaliveRoom = (): number => (hasKeepalive ? KEEPALIVE_BUDGET_BYTES - keepaliveBytes : 0);
-
-/** Accounts for bytes that are now in flight with keepalive, or (negative) no longer. */
-export function countKeepalive(bytes: number): void {
-  keepaliveBytes += bytes;
-}
 
 /** Sends items as text/plain beacons, halved when refused; returns how many of them the browser took. */
 export function sendBeacons<T>(

@@ -25,15 +25,15 @@ export interface PromptPerformancePanelProps
    * kept beyond a reload only with a `baseUrl`, which says whose token it is.
    */
   fetcher?: PerformanceFetcher | undefined;
-  /** The heading; "Prompt performance" unless told. */
+  /** The heading; "Prompt performance" by default. */
   title?: string | undefined;
   /** Lens ids that the filter proposes. */
   lenses?: readonly string[] | undefined;
-  /** Rates on fewer impressions than this are greyed; 30 unless told. */
+  /** Rates on fewer impressions than this are greyed; 30 by default. */
   minSample?: number | undefined;
-  /** What the names of the panel's URL parameters start with; nothing unless told. Null leaves the URL alone. */
+  /** What the names of the panel's URL parameters start with; nothing by default. Null leaves the URL alone. */
   urlPrefix?: string | null | undefined;
-  /** `light`, `dark`, `inherit` to follow the host's own `color-scheme`, or by the person's system unless told. */
+  /** `light`, `dark`, `inherit` to follow the host's own `color-scheme`, or by the person's system by default. */
   colorScheme?: CSSProperties['colorScheme'];
   /** Another value reads at once. */
   refreshKey?: string | number | undefined;

@@ -22,7 +22,7 @@ export interface UsePromptPerformanceOptions {
   /** Used in place of {@link listPromptPerformance}; it may change between renders without another reading. */
   fetcher?: PerformanceFetcher | undefined;
   token?: string | undefined;
-  /** Milliseconds from one answer to the next request; 0, as unless told, reads once. */
+  /** Milliseconds from one answer to the next request; 0 (the default) reads once. */
   refreshMs?: number | undefined;
   /** Another value reads at once. */
   refreshKey?: string | number | undefined;

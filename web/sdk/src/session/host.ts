@@ -16,7 +16,7 @@ export interface ScoredPrompt {
     entropyFit?: boolean;
     baseWeight?: number;
   };
-  /** The 0-based position as displayed; the position in the list unless told. */
+  /** The 0-based position as displayed; the position in the list by default. */
   rank?: number;
 }
 

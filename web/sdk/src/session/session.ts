@@ -13,7 +13,7 @@ import { guarded } from '../core/guard.js';
 import { type OpenCompletion, openCompletion, type TelemetryCompletion } from './completion.js';
 import { type ContextState, type ScoredPrompt, toContext, toScoring } from './host.js';
 
-/** What a client is made with: the batcher's options (20 events in a request unless told) and the session. */
+/** What a client is made with: the batcher's options (20 events in a request by default) and the session. */
 export interface TelemetryClientOptions extends TelemetryBatcherOptions {
   /** 1 to 128 characters. An empty one switches the hook off. */
   sessionId: string;
@@ -27,9 +27,9 @@ export interface ImpressionOptions {
 
 /** How a completion is measured. */
 export interface CompletionOptions {
-  /** Entropy before the answer, 0..1; that of the prompt's impression unless told. */
+  /** Entropy before the answer, 0..1; that of the prompt's impression by default. */
   entropy?: number | undefined;
-  /** When the completion is closed by itself, in milliseconds; ten minutes unless told. */
+  /** When the completion is closed by itself, in milliseconds; ten minutes by default. */
   timeoutMs?: number | undefined;
 }
 

@@ -301,7 +301,13 @@ describe('a value that a host passes', () => {
     ['a list with a hole', [1, , 2], [1, null, 2]],
     ['a Map', new Map([['a', 1]]), {}],
     ['an object without a prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
-    ['an instance of a class', new (class { a = 1; })(), { a: 1 }],
+    [
+      'an instance of a class',
+      new (class {
+        a = 1;
+      })(),
+      { a: 1 },
+    ],
   ])('in a direct submit is sent as JSON has it: %s', async (_, value, expected) => {
     const { bodies, fetch } = network();
     await submitTelemetryEvent({ ...selection('a'), timestamp: value } as never, { fetch });
