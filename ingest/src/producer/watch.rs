@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rdkafka::ClientContext;
@@ -23,12 +24,21 @@ use crate::producer::{ProduceError, classify};
 pub(crate) struct Watch {
     cluster: Arc<Cluster>,
     client: u64,
+    history: History,
+}
+
+/// What this client has seen so far. It forgets its bootstrap servers once one of them has named the brokers, so a single
+/// look cannot tell wrong addresses from an outage.
+#[derive(Default)]
+struct History {
+    brokers_named: AtomicBool,
+    broker_up: AtomicBool,
 }
 
 impl Watch {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
         let client = cluster.next_client();
-        Self { cluster, client }
+        Self { cluster, client, history: History::default() }
     }
 }
 
@@ -59,17 +69,28 @@ impl Statistics {
         self.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.is_up()).count()
     }
 
-    fn link(&self) -> Link {
+    fn link(&self, history: &History) -> Link {
+        let brokers_up = self.brokers_up();
+        let named = self.brokers.values().any(|broker| broker.nodeid >= 0);
+        history.brokers_named.fetch_or(named, Ordering::Relaxed);
+        history.broker_up.fetch_or(brokers_up > 0, Ordering::Relaxed);
         // Other states come and go while records are sent.
         let waits_for_id = ["Init", "RequestPID", "WaitTransport", "WaitPID", "FatalError"];
-        if self.brokers_up() == 0 {
+        if brokers_up == 0 {
             let any = self.brokers.values().any(Broker::is_up);
-            return if any { Link::Bootstrap } else { Link::Down };
+            return if any || history.only_named() { Link::Bootstrap } else { Link::Down };
         }
         match &self.eos {
             Some(eos) if waits_for_id.contains(&eos.idemp_state.as_str()) => Link::NoProducerId,
             _ => Link::Up,
         }
+    }
+}
+
+impl History {
+    /// A bootstrap server has named the brokers, and none of them was ever reached.
+    fn only_named(&self) -> bool {
+        self.brokers_named.load(Ordering::Relaxed) && !self.broker_up.load(Ordering::Relaxed)
     }
 }
 
@@ -85,7 +106,7 @@ impl ClientContext for Watch {
             Ok(statistics) => {
                 metrics::producer_queue(statistics.msg_cnt, statistics.msg_size);
                 metrics::brokers_up(statistics.brokers_up());
-                self.cluster.linked(self.client, statistics.link());
+                self.cluster.linked(self.client, statistics.link(&self.history));
             }
             Err(error) => tracing::error!(%error, "the Kafka client's statistics cannot be read"),
         }
@@ -93,7 +114,9 @@ impl ClientContext for Watch {
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => self.cluster.linked(self.client, Link::Down),
+            Some(RDKafkaErrorCode::AllBrokersDown) if !self.history.only_named() => {
+                self.cluster.linked(self.client, Link::Down);
+            }
             _ => tracing::debug!(%error, reason, "Kafka client"),
         }
     }
@@ -146,13 +169,17 @@ impl Watch {
 mod tests {
     use serde_json::json;
 
-    use super::{Link, Statistics};
+    use super::{History, Link, Statistics};
 
     fn link(brokers: &serde_json::Value, state: &str) -> Link {
+        link_after(&History::default(), brokers, state)
+    }
+
+    fn link_after(history: &History, brokers: &serde_json::Value, state: &str) -> Link {
         let statistics = json!({
             "msg_cnt": 0, "msg_size": 0, "brokers": brokers, "eos": { "idemp_state": state },
         });
-        serde_json::from_value::<Statistics>(statistics).unwrap().link()
+        serde_json::from_value::<Statistics>(statistics).unwrap().link(history)
     }
 
     #[test]
@@ -164,6 +191,16 @@ mod tests {
         assert_eq!(link(&json!({ "b": { "nodeid": -1, "state": "DOWN" } }), "Assigned"), Link::Down);
         assert_eq!(link(&json!({ "a": bootstrap, "b": unreachable }), "Assigned"), Link::Bootstrap);
         assert_eq!(link(&json!({ "a": bootstrap, "b": unreachable, "c": up }), "Assigned"), Link::Up);
+    }
+
+    #[test]
+    fn brokers_that_were_never_reached_have_wrong_addresses_and_those_that_were_are_away() {
+        let history = History::default();
+        let link =
+            |state: &str| link_after(&history, &json!({ "b": { "nodeid": 1, "state": state } }), "Assigned");
+        assert_eq!(link("TRY_CONNECT"), Link::Bootstrap);
+        assert_eq!(link("UP"), Link::Up);
+        assert_eq!(link("TRY_CONNECT"), Link::Down);
     }
 
     #[test]

@@ -39,11 +39,14 @@ impl Administrator {
         settings.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default()
     }
 
-    /// Partitions, and the copies of the first.
-    fn shape(&self, topic: &str) -> (usize, usize) {
-        let metadata = self.0.inner().fetch_metadata(None, PATIENCE).unwrap();
-        let topic = metadata.topics().iter().find(|found| found.name() == topic).expect("the topic is there");
-        (topic.partitions().len(), topic.partitions()[0].replicas().len())
+    /// Partitions, and the copies of the first, once the topic is there. All topics are asked for, so that nothing is created.
+    async fn shape(&self, topic: &str) -> (usize, usize) {
+        eventually("the topic is there", PATIENCE, async || {
+            let metadata = self.0.inner().fetch_metadata(None, PATIENCE).ok()?;
+            let topic = metadata.topics().iter().find(|found| found.name() == topic)?;
+            Some((topic.partitions().len(), topic.partitions().first()?.replicas().len()))
+        })
+        .await
     }
 }
 
@@ -71,13 +74,13 @@ async fn a_deleted_topic_is_made_again_as_promised_and_never_by_the_broker() {
     for is_busy in [true, false] {
         administrator.delete(&topic).await;
         if is_busy {
-            until_accepted(&intake).await;
-        } else {
-            intake.until_waiting_for("").await;
-            intake.until_ready().await;
-            until_accepted(&intake).await;
+            for _ in 0..20 {
+                intake.send(EVENT, &event()).await;
+            }
         }
-        assert_eq!(administrator.shape(&topic), (5, 1), "busy: {is_busy}");
+        assert_eq!(administrator.shape(&topic).await, (5, 1), "busy: {is_busy}");
+        until_accepted(&intake).await;
+        intake.until_ready().await;
         assert_eq!(administrator.setting(&topic, "retention.ms").await, (7 * DAY_MS).to_string());
         assert_eq!(administrator.setting(&topic, "unclean.leader.election.enable").await, "false");
     }
@@ -122,7 +125,7 @@ async fn topics_get_three_copies_where_there_are_three_brokers() {
     {
         let intake = Intake::start_unready(kafka.bootstrap_servers(), topic.clone(), arguments).await;
         intake.until_ready().await;
-        assert_eq!(administrator.shape(&topic), (3, copies));
+        assert_eq!(administrator.shape(&topic).await, (3, copies));
         assert_eq!(administrator.setting(&topic, "min.insync.replicas").await, least);
         intake.stop().await;
     }
