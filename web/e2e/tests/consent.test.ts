@@ -65,7 +65,7 @@ const kept = (page: Page) =>
   page.evaluate(() => Object.keys(localStorage).filter(key => key.startsWith('prompt-telemetry')).length);
 const requestsOf = (page: Page) => {
   const seen: string[] = [];
-  page.on('request', ({ url }) => url().includes('/api/telemetry/') && seen.push(url()));
+  page.on('request', request => request.url().includes('/api/telemetry/') && seen.push(request.url()));
   return seen;
 };
 
