@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const EVENT: &str = "/api/telemetry/prompt";
 pub(crate) const BATCH: &str = "/api/telemetry/prompt/batch";
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Intake on free ports with a topic of its own. Dropping it cuts it off; `stop` stops it properly.
 pub(crate) struct Intake {
