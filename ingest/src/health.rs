@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service::admin::Health;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::metrics;
 use crate::state::App;
@@ -32,9 +32,11 @@ impl Health for IntakeHealth {
     }
 }
 
-/// Puts readiness into the log when it changes, and, where events are taken, into the metrics every second. Never ends.
+/// Logs readiness when it changes, and, where events are taken, records it in the metrics every second. Never ends. The
+/// first look is a second after the start, because no connection can be up at once.
 pub async fn report(health: Arc<IntakeHealth>) {
-    let mut second = interval(Duration::from_secs(1));
+    const PERIOD: Duration = Duration::from_secs(1);
+    let mut second = interval_at(Instant::now() + PERIOD, PERIOD);
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = None;
     loop {

@@ -35,7 +35,12 @@ async fn an_event_goes_from_http_to_its_numbers_by_password_or_by_certificate() 
         assert_eq!(sessions_without_tls(&scene).await, 0, "{way}");
         for service in [&mut ingest, &mut consumer] {
             let log = std::fs::read_to_string(service.log()).unwrap();
-            assert!(!log.contains(" WARN ") && !log.contains("ERROR"), "{way}: {log}");
+            let mut faults = log.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR"));
+            // There is but one broker here, and on a slow machine it is not connected within the first second.
+            assert!(
+                faults.all(|line| line.contains("ONE COPY") || line.contains("not ready")),
+                "{way}: {log}"
+            );
             service.stop().await.unwrap();
         }
     }
