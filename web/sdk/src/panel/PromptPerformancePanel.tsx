@@ -2,7 +2,7 @@
 // and the parts together; holds no state of its own.
 
 import { type CSSProperties, useEffect, useId } from 'react';
-import { listPromptPerformance, type TelemetryRequestOptions } from '../core/index.js';
+import type { TelemetryRequestOptions } from '../core/index.js';
 import { COLUMNS } from './columns.js';
 import { Filters } from './Filters.js';
 import { Freshness } from './Freshness.js';
@@ -12,7 +12,7 @@ import { Pager } from './Pager.js';
 import { PerformanceTable } from './PerformanceTable.js';
 import { CSS } from './styles.js';
 import { useExport } from './useExport.js';
-import { type PerformanceFetcher, usePromptPerformance } from './usePromptPerformance.js';
+import { fromIngest, type PerformanceFetcher, usePromptPerformance } from './usePromptPerformance.js';
 import { useToken } from './useToken.js';
 import { useView } from './useView.js';
 import { changeView, isFiltered, type SortField, toQuery, withoutFilters } from './view.js';
@@ -50,17 +50,7 @@ export function PromptPerformancePanel(props: PromptPerformancePanelProps) {
   const [token, setToken] = useToken(props.fetcher && !baseUrl ? undefined : serverOf(baseUrl));
   const change = (part: Partial<typeof view>) => setView(before => changeView(before, part));
 
-  const fetcher: PerformanceFetcher =
-    props.fetcher ??
-    ((query, { signal, token }) => {
-      const authorization = token && { authorization: `Bearer ${token}` };
-      return listPromptPerformance(query, {
-        baseUrl,
-        fetch,
-        signal,
-        headers: { ...headers, ...authorization },
-      });
-    });
+  const fetcher = props.fetcher ?? fromIngest({ baseUrl, headers, fetch });
   const query = toQuery(view);
   const refreshMs = view.refreshSeconds * 1_000;
   const performance = usePromptPerformance({ query, fetcher, token, refreshMs, refreshKey });

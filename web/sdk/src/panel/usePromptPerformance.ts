@@ -8,6 +8,7 @@ import {
   type PerformanceQuery,
   TelemetryError,
   type TelemetryPerformanceResponse,
+  type TelemetryRequestOptions,
 } from '../core/index.js';
 
 /** Reads one page of the list. `token` is the read token, empty when none is known. */
@@ -57,12 +58,19 @@ interface Answer extends Pick<PromptPerformance, 'data' | 'error' | 'updatedAt'>
   settledAt: number;
 }
 
-const fromIngest: PerformanceFetcher = (query, { signal, token }) =>
-  listPromptPerformance(query, { signal, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
+/** Reads through {@link listPromptPerformance}, with the read token when one is known. */
+export const fromIngest =
+  (options: TelemetryRequestOptions = {}): PerformanceFetcher =>
+  (query, { signal, token }) =>
+    listPromptPerformance(query, {
+      ...options,
+      signal,
+      headers: { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) },
+    });
 
 /** Reads the performance list and keeps it fresh. */
 export function usePromptPerformance(options: UsePromptPerformanceOptions = {}): PromptPerformance {
-  const { query = {}, fetcher = fromIngest, token = '', refreshMs = 0, refreshKey = '' } = options;
+  const { query = {}, fetcher = fromIngest(), token = '', refreshMs = 0, refreshKey = '' } = options;
   const [round, setRound] = useState(0);
   const [answer, setAnswer] = useState<Answer>(BEFORE_ANY);
   const visible = useSyncExternalStore(watchVisibility, isVisible, () => true);

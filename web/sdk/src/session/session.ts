@@ -9,7 +9,7 @@ import {
 } from '../core/batcher.js';
 import { systemClock } from '../core/clock.js';
 import type { PromptTelemetryEvent, PromptTelemetryEventType, TelemetryOutcome } from '../core/event.js';
-import { guarded } from '../core/guard.js';
+import { attempt, guarded } from '../core/guard.js';
 import { type OpenCompletion, openCompletion, type TelemetryCompletion } from './completion.js';
 import { type ContextState, type ScoredPrompt, toContext, toScoring } from './host.js';
 
@@ -59,7 +59,12 @@ export interface TelemetryClient extends Omit<TelemetryBatcher, 'setConsent'> {
 const TEN_MINUTES_MS = 600_000;
 const MAX_REMEMBERED = 10_000;
 const MAX_IDLE_CLIENTS = 16;
-const clients = new Map<string, { client: TelemetryClient; batcher: TelemetryBatcher; users: number }>();
+type Clients = Map<string, { client: TelemetryClient; batcher: TelemetryBatcher; users: number }>;
+// Two copies of the package on one page (a module and CommonJS, or two bundles) share their clients. Otherwise both would
+// count the same impressions. The number must change when a copy cannot use the clients of an older one.
+const REGISTRY = Symbol.for('prompt-telemetry clients 1');
+const page = globalThis as { [REGISTRY]?: Clients };
+const clients = attempt(() => (page[REGISTRY] ??= new Map())) ?? (new Map() as Clients);
 
 /** The client of this endpoint and session, made at the first call; options of later calls are not looked at. */
 export function getTelemetryClient(options: TelemetryClientOptions): TelemetryClient {

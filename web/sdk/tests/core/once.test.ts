@@ -11,6 +11,8 @@ const stored = (type: string) => [...ingest.stored.values()].filter(({ eventType
 /** A page of the session, with nothing in memory, as a reload leaves it. */
 const load = async (options: Partial<TelemetryClientOptions> = {}) => {
   vi.resetModules();
+  // A reload also clears the global object, and with it the clients that copies of the package share.
+  Reflect.deleteProperty(globalThis, Symbol.for('prompt-telemetry clients 1'));
   const { getTelemetryClient } = await import('../../src/react/index.js');
   return getTelemetryClient({ sessionId: 'session', fetch: ingest.fetch, storage, ...options });
 };
