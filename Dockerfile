@@ -8,6 +8,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY schema schema
 COPY service service
+COPY insight insight
 COPY ingest ingest
 COPY consumer consumer
 COPY migrations migrations
