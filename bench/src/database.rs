@@ -65,13 +65,14 @@ impl Database {
         self.execute("checkpoint").await
     }
 
-    /// Does what autovacuum would do some time later, and lets the disk catch up.
+    /// Does what the consumer and autovacuum would do some time later, and lets the disk catch up.
     ///
     /// # Errors
     /// The server's.
     pub async fn settle(&mut self) -> Result<(), Error> {
         // One at a time: vacuum may not stand in a transaction, which several statements would make.
-        for table in ["prompt_telemetry", "prompt_aggregate", "prompt_total"] {
+        self.execute("select public.fold_prompt_pending()").await?;
+        for table in ["prompt_telemetry", "prompt_pending", "prompt_hour", "prompt_slice", "prompt_overall"] {
             self.execute(&format!("vacuum (analyze) public.{table}")).await?;
         }
         self.execute("checkpoint").await
@@ -83,7 +84,7 @@ impl Database {
     /// The server's.
     pub async fn rows(&mut self) -> Result<u64, Error> {
         let counted = "select coalesce(sum(impressions + selections + completions), 0)::bigint \
-                       from public.prompt_total";
+                       from public.prompt_performance";
         let rows: i64 = self.ask(counted).await?;
         Ok(rows.unsigned_abs())
     }

@@ -38,6 +38,13 @@ pub enum Command {
     Run(Config),
     /// Brings the database to the newest schema, as its owner. Harmless when there is nothing to do.
     Migrate(MigrateArgs),
+    /// Compares the counts with the events, as the database's owner, and prints each difference. Ends with 1 if there
+    /// are any.
+    Verify(MigrateArgs),
+    /// Counts all events anew, day by day, as the database's owner. Events can come in meanwhile.
+    Rebuild(MigrateArgs),
+    /// Sets the time zone in which days begin, as the database's owner, and counts hours and days anew.
+    SetTimeZone(TimeZoneArgs),
     /// Looks at the records that could not be stored, sends them again, removes them.
     DeadLetters(LettersArgs),
 }
@@ -61,6 +68,18 @@ pub struct MigrateArgs {
     /// How it logs.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// What `consumer set-time-zone` needs.
+#[derive(Args, Clone, Debug)]
+pub struct TimeZoneArgs {
+    /// The zone, such as Europe/Berlin or UTC.
+    #[arg(value_name = "ZONE")]
+    pub zone: String,
+
+    /// The database and the log.
+    #[command(flatten)]
+    pub owner: MigrateArgs,
 }
 
 /// A setting that cannot work. Its text says which, why, and what to do.
@@ -239,7 +258,7 @@ mod tests {
             match Cli::try_parse_from(arguments).unwrap().command {
                 Command::Run(config) => config.check().map_err(|error| error.to_string()),
                 Command::Migrate(args) => args.database().map(drop).map_err(|error| error.to_string()),
-                Command::DeadLetters(_) => unreachable!("it was told otherwise"),
+                _ => unreachable!("it was told otherwise"),
             }
         };
         assert!(

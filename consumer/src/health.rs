@@ -33,10 +33,12 @@ pub(crate) enum Wait {
     DeadLetterTopic,
     /// The breaker: too many records would be dead-lettered.
     Breaker,
+    /// A database that lets the counts be folded.
+    Upkeep,
 }
 
 impl Wait {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Kafka,
         Self::Group,
         Self::Topic,
@@ -44,6 +46,7 @@ impl Wait {
         Self::Postgres,
         Self::DeadLetterTopic,
         Self::Breaker,
+        Self::Upkeep,
     ];
 
     /// The value of the metric's label.
@@ -56,6 +59,7 @@ impl Wait {
             Self::Postgres => "postgres",
             Self::DeadLetterTopic => "dead_letter_topic",
             Self::Breaker => "breaker",
+            Self::Upkeep => "upkeep",
         }
     }
 
@@ -68,6 +72,7 @@ impl Wait {
             Self::Postgres => "Postgres",
             Self::DeadLetterTopic => "the dead-letter topic",
             Self::Breaker => "dead letters",
+            Self::Upkeep => "upkeep",
         }
     }
 
@@ -87,6 +92,9 @@ impl Wait {
                 );
             }
             Self::Breaker => tracing::error!(reason, "the dead-letter breaker is open"),
+            Self::Upkeep => {
+                tracing::warn!(error = reason, "the counts cannot be folded; trying again until they can");
+            }
         }
     }
 
@@ -99,6 +107,7 @@ impl Wait {
             Self::Postgres => tracing::info!("Postgres is there"),
             Self::DeadLetterTopic => tracing::info!("the dead-letter topic takes letters"),
             Self::Breaker => tracing::info!("the dead-letter breaker is closed; going on"),
+            Self::Upkeep => tracing::info!("the counts are folded again"),
         }
     }
 }

@@ -13,6 +13,7 @@ mod breaker;
 mod clock;
 pub mod config;
 mod copy;
+pub mod counts;
 pub mod dead_letter;
 mod decode;
 mod health;
@@ -26,5 +27,6 @@ pub mod server;
 mod source;
 mod store;
 mod topics;
+mod upkeep;
 
 pub use crate::source::SourceError;

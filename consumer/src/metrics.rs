@@ -9,6 +9,8 @@ use std::time::Duration;
 use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use service::metrics::Metrics;
 
+use crate::clock;
+
 const CONSUMED: &str = "consumer_events_consumed_total";
 const INSERTED: &str = "consumer_events_inserted_total";
 const DUPLICATE: &str = "consumer_events_duplicate_total";
@@ -28,6 +30,12 @@ const RETRIED: &str = "consumer_writes_retried_total";
 const REBALANCED: &str = "consumer_rebalances_total";
 const WAITING: &str = "consumer_waiting";
 const OFFSETS_LOST: &str = "consumer_offset_resets_total";
+const PENDING: &str = "consumer_pending_groups";
+const PENDING_OLDEST: &str = "consumer_pending_oldest_seconds";
+const FOLDED: &str = "consumer_groups_folded_total";
+const LAST_FOLD: &str = "consumer_last_fold_timestamp_seconds";
+const LAST_UPKEEP: &str = "consumer_last_upkeep_timestamp_seconds";
+const UPKEEP_FAILED: &str = "consumer_upkeep_failures_total";
 
 const ROWS: &[f64] =
     &[1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0];
@@ -76,6 +84,7 @@ pub(crate) fn install() -> Metrics {
         OFFSETS_LOST,
         "Partitions reset because Kafka no longer had the next record: events were lost."
     );
+    describe_upkeep();
     for name in
         [CONSUMED, INSERTED, DUPLICATE, GIVEN_BACK, OVERTAKEN, IN_VAIN, RETRIED, REBALANCED, OFFSETS_LOST]
     {
@@ -86,6 +95,51 @@ pub(crate) fn install() -> Metrics {
     gauge!(PAUSED).set(0.0);
     gauge!(OLDEST).set(0.0);
     metrics
+}
+
+fn describe_upkeep() {
+    describe_gauge!(
+        PENDING,
+        "Groups of counts that statements appended and that the last look found not folded yet."
+    );
+    describe_gauge!(
+        PENDING_OLDEST,
+        "Seconds since the oldest of those groups was appended; 0 when there are none."
+    );
+    describe_counter!(FOLDED, "Groups of counts that this process folded into the sums.");
+    describe_gauge!(LAST_FOLD, "Unix time of the last fold by this process; 0 before the first.");
+    describe_gauge!(
+        LAST_UPKEEP,
+        "Unix time when this process last looked for days that are over; 0 before the first."
+    );
+    describe_counter!(UPKEEP_FAILED, "Turns of folding and upkeep that failed and were tried again.");
+    counter!(FOLDED).absolute(0);
+    counter!(UPKEEP_FAILED).absolute(0);
+    for name in [PENDING, PENDING_OLDEST, LAST_FOLD, LAST_UPKEEP] {
+        gauge!(name).set(0.0);
+    }
+}
+
+/// What was pending before a fold.
+pub(crate) fn pending(groups: i64, oldest_seconds: f64) {
+    gauge!(PENDING).set(groups as f64);
+    gauge!(PENDING_OLDEST).set(oldest_seconds.max(0.0));
+}
+
+/// This process folded so many groups.
+pub(crate) fn folded(groups: u64) {
+    counter!(FOLDED).increment(groups);
+    gauge!(LAST_FOLD).set(clock::unix_milliseconds() as f64 / 1_000.0);
+}
+
+/// This process looked for days that are over.
+pub(crate) fn days_kept() {
+    gauge!(LAST_UPKEEP).set(clock::unix_milliseconds() as f64 / 1_000.0);
+}
+
+/// A turn of folding and upkeep failed.
+pub(crate) fn upkeep_failed() {
+    counter!(UPKEEP_FAILED).increment(1);
 }
 
 /// Records went to the writer.

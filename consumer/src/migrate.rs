@@ -11,6 +11,8 @@ use sqlx::Connection;
 use sqlx::migrate::{Migrate, MigrateError as RunError, Migrator};
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 
+use crate::counts;
+
 /// The migrations that this program was built with.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
@@ -143,14 +145,30 @@ pub async fn migrate(owner_url: &str) -> Result<Applied, MigrateError> {
 /// # Errors
 /// As [`migrate`].
 pub async fn migrate_at(database: &Database) -> Result<Applied, MigrateError> {
-    let database = database.clone().named("consumer migrate").for_writing();
-    let place = database.to_string();
-    let connected = database.connect(CONNECT_DEADLINE).await;
-    let mut connection = connected.map_err(|error| explain_connect(&place, error))?;
+    let (mut connection, place) = open(database).await?;
     let applied = run(&mut connection).await.map_err(|error| explain_run(place, error))?;
     // All is committed; a connection that breaks now changes nothing.
     let _ = connection.close().await;
     Ok(applied)
+}
+
+/// A connection of the database's owner, prepared like that of the migrations.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) async fn connect_as_owner(database: &Database) -> Result<PgConnection, MigrateError> {
+    let (mut connection, place) = open(database).await?;
+    match sqlx::raw_sql(SESSION).execute(&mut connection).await {
+        Ok(_) => Ok(connection),
+        Err(error) => Err(explain_run(place, RunError::Execute(error))),
+    }
+}
+
+async fn open(database: &Database) -> Result<(PgConnection, String), MigrateError> {
+    let database = database.clone().named("consumer migrate").for_writing();
+    let place = database.to_string();
+    let connected = database.connect(CONNECT_DEADLINE).await;
+    Ok((connected.map_err(|error| explain_connect(&place, error))?, place))
 }
 
 /// Takes sqlx's lock already here (it may be taken twice), so that what is counted as applied is this run's
@@ -161,6 +179,8 @@ async fn run(connection: &mut PgConnection) -> Result<Applied, RunError> {
     connection.ensure_migrations_table(APPLIED_TABLE).await?;
     let before = connection.list_applied_migrations(APPLIED_TABLE).await?;
     MIGRATOR.run(&mut *connection).await?;
+    // What was stored before the newest tables were there. A run that is stopped goes on here the next time.
+    counts::date_events(connection).await?;
     connection.unlock().await?;
     let known = |version| before.iter().any(|applied| applied.version == version);
     let versions =

@@ -4,6 +4,8 @@
 
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use crate::backoff::GaveUp;
 use crate::batch::Batch;
 use crate::breaker::{Breaker, Refused};
@@ -12,7 +14,7 @@ use crate::source::Source;
 use crate::store::{Store, Written};
 use crate::{clock, metrics};
 
-/// Runs until the source ends.
+/// Runs until the source ends. Notifies `rows_written` after each write.
 ///
 /// # Errors
 /// When there was no time left to finish what the source had handed over.
@@ -22,6 +24,7 @@ pub(crate) async fn run(
     mut breaker: Breaker,
     dead_letters: DeadLetters,
     topic: &str,
+    rows_written: &Notify,
 ) -> Result<(), GaveUp> {
     loop {
         let next = tokio::select! {
@@ -33,6 +36,7 @@ pub(crate) async fn run(
         let begun = Instant::now();
         let written = store.write(&mut batch).await?;
         tell(&batch, &written, begun);
+        rows_written.notify_one();
         let Some(refused) = hold(&source, &mut store, &mut breaker, &mut batch, written.refused).await?
         else {
             source.give_back(batch);

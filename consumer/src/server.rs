@@ -11,6 +11,7 @@ use service::admin::Admin;
 use service::database::Database;
 use service::kafka::SettingsError;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,6 +22,7 @@ use crate::health::Health;
 use crate::source::{Reader, Source, SourceError};
 use crate::store::Store;
 use crate::topics::{Alarm, Topics};
+use crate::upkeep::Upkeep;
 use crate::{dead_letter, letters, metrics, pipeline, source};
 
 /// The part of the grace period that is left for saying goodbye to Kafka.
@@ -109,14 +111,17 @@ impl Consumer {
 
         let topic = config.kafka.kafka_topic.clone();
         let topics = Topics::new(config.kafka, Arc::clone(&health), missing_topic, stop.clone());
-        let flow = Flow { topic, topics, reader, source, store, breaker, dead_letters };
+        let rows_written = Arc::new(Notify::new());
+        let upkeep = Upkeep::new(&database, Arc::clone(&rows_written), Arc::clone(&health));
+        let flow = Flow { topic, topics, reader, source, store, breaker, dead_letters, rows_written };
         let grace = config.shutdown.grace();
         let running = {
             let stop = stop.clone();
             tokio::spawn(async move {
                 let served = CancellationToken::new();
                 let _served = served.clone().drop_guard();
-                tokio::spawn(admin.serve(Arc::clone(&health) as Arc<_>, metrics, served));
+                tokio::spawn(admin.serve(Arc::clone(&health) as Arc<_>, metrics, served.clone()));
+                tokio::spawn(upkeep.run(served));
                 tokio::select! {
                     ended = flow.run(&stop) => ended,
                     () = grace_period(&stop, &health, &abandon, grace) => {
@@ -158,6 +163,7 @@ struct Flow {
     store: Store,
     breaker: Breaker,
     dead_letters: DeadLetters,
+    rows_written: Arc<Notify>,
 }
 
 impl Flow {
@@ -166,7 +172,9 @@ impl Flow {
             return Ok(());
         }
         let reading = self.reader.start(stop.clone());
-        let writing = pipeline::run(self.source, self.store, self.breaker, self.dead_letters, &self.topic);
+        let (topic, rows_written) = (&self.topic, &self.rows_written);
+        let writing =
+            pipeline::run(self.source, self.store, self.breaker, self.dead_letters, topic, rows_written);
         let (read, written) = tokio::select! {
             ended = async { tokio::join!(reading, writing) } => ended,
             never = self.topics.watch() => match never {},

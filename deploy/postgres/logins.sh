@@ -17,11 +17,12 @@ create database telemetry owner telemetry_owner template template0 encoding 'UTF
 set role telemetry_owner;
 create role telemetry_writer nologin;
 create role telemetry_reader nologin;
+create role telemetry_upkeep nologin;
 reset role;
 
 -- COPY into a table with row level security needs BYPASSRLS, which only an administrator grants.
 create role telemetry_consumer login bypassrls password :'consumer_password';
-grant telemetry_writer to telemetry_consumer;
+grant telemetry_writer, telemetry_upkeep to telemetry_consumer;
 create role telemetry_ingest login password :'ingest_password';
 grant telemetry_reader to telemetry_ingest;
 SQL

@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 /// Owns the database and runs the migrations; may create roles, is no superuser.
 pub const OWNER: &str = "telemetry_owner";
-/// What the consumer logs in as: a member of `telemetry_writer` that may COPY past row level security.
+/// What the consumer logs in as: a member of `telemetry_writer` and `telemetry_upkeep` that may COPY past row level
+/// security.
 pub const CONSUMER: &str = "telemetry_consumer";
 /// What ingest logs in as: a member of `telemetry_reader`.
 pub const INGEST: &str = "telemetry_ingest";
@@ -26,10 +27,13 @@ pub async fn ensure(superuser: &mut PgConnection, password: &str) -> Result<(), 
     script += &format!("set local role {OWNER};");
     script += &role("telemetry_writer", "nologin");
     script += &role("telemetry_reader", "nologin");
+    script += &role("telemetry_upkeep", "nologin");
     script += "reset role;";
     script += &role(CONSUMER, &format!("login bypassrls password '{password}'"));
     script += &role(INGEST, &format!("login password '{password}'"));
-    script += &format!("grant telemetry_writer to {CONSUMER}; grant telemetry_reader to {INGEST}; commit;");
+    script += &format!(
+        "grant telemetry_writer, telemetry_upkeep to {CONSUMER}; grant telemetry_reader to {INGEST}; commit;"
+    );
     sqlx::raw_sql(AssertSqlSafe(script)).execute(superuser).await?;
     Ok(())
 }

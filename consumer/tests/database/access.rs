@@ -20,7 +20,8 @@ const PERMISSIVE: &str = "
 /// Every right that one of our roles has on anything in `public`, beyond what it owns.
 const RIGHTS: &str = "
     with grantee as (select unnest(array[
-        'anon', 'authenticated', 'service_role', 'telemetry_writer', 'telemetry_reader', 'telemetry_test_stranger'])
+        'anon', 'authenticated', 'service_role', 'telemetry_writer', 'telemetry_reader', 'telemetry_upkeep',
+        'telemetry_test_stranger'])
         as role),
     relation as (select oid, relname, relkind from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'f')),
@@ -45,7 +46,7 @@ const RIGHTS: &str = "
     select held from rights order by held collate \"C\"";
 
 /// All there is; whatever else turns up is a leak.
-const GRANTED: [&str; 29] = [
+const GRANTED: [&str; 40] = [
     "anon insert prompt_telemetry.context_active_moments",
     "anon insert prompt_telemetry.context_active_topics",
     "anon insert prompt_telemetry.context_entropy",
@@ -68,11 +69,22 @@ const GRANTED: [&str; 29] = [
     "anon insert prompt_telemetry.session_id",
     "anon insert prompt_telemetry.timestamp",
     "anon select prompt_telemetry.id",
+    "service_role select prompt_calendar",
+    "service_role select prompt_counts",
+    "service_role select prompt_counts_by_day",
+    "service_role select prompt_counts_by_hour",
     "service_role select prompt_performance",
     "service_role select prompt_performance_by_slice",
     "service_role select prompt_telemetry",
+    "telemetry_reader select prompt_calendar",
+    "telemetry_reader select prompt_counts",
+    "telemetry_reader select prompt_counts_by_day",
+    "telemetry_reader select prompt_counts_by_hour",
     "telemetry_reader select prompt_performance",
     "telemetry_reader select prompt_performance_by_slice",
+    "telemetry_upkeep execute fold_prompt_pending",
+    "telemetry_upkeep execute keep_prompt_days",
+    "telemetry_upkeep execute prompt_pending_state",
     "telemetry_writer insert prompt_telemetry",
     "telemetry_writer select prompt_telemetry.id",
 ];
@@ -131,6 +143,10 @@ async fn anon_may_insert_and_nothing_else() {
         "select * from prompt_performance_by_slice",
         "select * from prompt_aggregate",
         "select * from prompt_total",
+        "select * from prompt_pending",
+        "select * from prompt_hour",
+        "select * from prompt_slice",
+        "select * from prompt_setting",
         "select * from _sqlx_migrations",
         "update prompt_telemetry set prompt_id = 'q'",
         "delete from prompt_telemetry",
@@ -140,8 +156,10 @@ async fn anon_may_insert_and_nothing_else() {
         "insert into prompt_aggregate select * from prompt_aggregate",
         "delete from _sqlx_migrations",
         "select rebuild_prompt_aggregate()",
-        "select rebuild_prompt_total()",
-        "select take_prompt_aggregate_shard()",
+        "select fold_prompt_pending()",
+        "select keep_prompt_days()",
+        "select set_prompt_time_zone('UTC')",
+        "select prompt_pending_state()",
         "create table mine (id int)",
         "alter table prompt_telemetry disable trigger all",
         "insert into prompt_telemetry (event_type, prompt_id, session_id) values ('skip', 'p', 's') returning prompt_id",
@@ -179,6 +197,10 @@ async fn service_role_reads_everything_but_the_sums_and_writes_nothing() {
         "truncate prompt_telemetry",
         "select * from prompt_aggregate",
         "select * from prompt_total",
+        "select * from prompt_pending",
+        "select * from prompt_hour",
+        "select * from prompt_slice",
+        "select * from prompt_setting",
         "select rebuild_prompt_aggregate()",
     ] {
         assert_eq!(attempt(&mut superuser, "service_role", sql).await, "42501", "{sql}");
@@ -210,6 +232,10 @@ async fn a_writer_without_bypassrls_inserts_and_asks_for_ids_only() {
         "select * from prompt_performance",
         "select * from prompt_aggregate",
         "select * from prompt_total",
+        "select * from prompt_pending",
+        "select * from prompt_hour",
+        "select * from prompt_slice",
+        "select * from prompt_setting",
         "select rebuild_prompt_aggregate()",
     ] {
         assert_eq!(attempt(&mut superuser, role, sql).await, "42501", "{sql}");
@@ -247,6 +273,10 @@ async fn the_reader_sees_the_views_only() {
         "select id from prompt_telemetry",
         "select * from prompt_aggregate",
         "select * from prompt_total",
+        "select * from prompt_pending",
+        "select * from prompt_hour",
+        "select * from prompt_slice",
+        "select * from prompt_setting",
         "delete from prompt_performance",
     ] {
         let error = run(&mut reader, sql).await.expect_err(sql);

@@ -16,14 +16,14 @@ const NOBODYS: [&str; 26] = [
     "delete from prompt_telemetry",
     "truncate prompt_telemetry",
     "create index mine on prompt_telemetry (id)",
-    "select * from prompt_aggregate",
-    "insert into prompt_aggregate select * from prompt_aggregate",
-    "update prompt_aggregate set impressions = 1",
-    "delete from prompt_aggregate",
+    "select * from prompt_slice",
+    "insert into prompt_slice select * from prompt_slice",
+    "update prompt_overall set impressions = 1",
+    "delete from prompt_pending",
     "select * from _sqlx_migrations",
     "delete from _sqlx_migrations",
     "select rebuild_prompt_aggregate()",
-    "select take_prompt_aggregate_shard()",
+    "select recount_prompt_days('-infinity', 'infinity')",
     "alter table prompt_telemetry disable trigger all",
     "alter table prompt_telemetry disable row level security",
     "drop view prompt_performance",
@@ -71,7 +71,7 @@ async fn nobody_makes_the_triggers_count_rows_that_are_not_there() {
     for role in
         ["anon", "service_role", "telemetry_writer", "telemetry_reader", STRANGER, "telemetry_consumer"]
     {
-        for function in ["count_inserted_prompt_telemetry()", "recount_changed_prompt_telemetry()"] {
+        for function in ["append_inserted_prompt_telemetry()", "subtract_deleted_prompt_telemetry()"] {
             let sql = format!("{forge}{function}");
             assert_eq!(attempt(&mut superuser, role, &sql).await, "42501", "{role}: {function}");
         }

@@ -7,6 +7,7 @@ mod access;
 mod aggregates;
 mod anonymous;
 mod checks;
+mod counts;
 mod logins;
 mod migrations;
 mod oracle;

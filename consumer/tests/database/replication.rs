@@ -106,7 +106,7 @@ async fn events_are_stored_and_deleted_while_everything_is_published() {
 
 #[tokio::test]
 async fn a_second_database_gets_events_and_counts_and_can_take_over() {
-    let subscription = Subscription::start("prompt_telemetry, prompt_aggregate, prompt_total").await;
+    let subscription = Subscription::start("prompt_telemetry, prompt_pending, prompt_hour, prompt_day, prompt_slice, prompt_overall, prompt_setting").await;
     subscription.until(30, 30).await;
     run(&mut connect(&subscription.from.consumer_url()).await, ROWS).await.unwrap();
     subscription.until(60, 60).await;

@@ -1,6 +1,7 @@
-//! What a writer may do to the raw table, at random: rows that meet in few prompts, lenses and ids, brought
-//! in by every kind of statement, kept or undone. Knows nothing of aggregates.
+//! What may happen to the raw table, at random: rows that meet in few prompts, lenses, ids and hours, brought in by every
+//! kind of statement, kept or undone, changed and deleted; and what the consumer does to the counts meanwhile.
 
+use chrono::DateTime;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, prop_oneof};
@@ -18,7 +19,9 @@ pub(crate) struct Row {
     prompt: &'static str,
     lens: Option<&'static str>,
     stage: Option<&'static str>,
-    second: u32,
+    /// Unix time in seconds.
+    at: i64,
+    rank: Option<i32>,
     entropy_delta: Option<f64>,
     dwell_time_ms: Option<i32>,
 }
@@ -39,13 +42,48 @@ pub(crate) enum Step {
     },
     /// A statement that fails after rows of it were inserted.
     Failed(Vec<Row>),
+    /// Rows with these ids come or, when they are there, change.
+    Upserted(Vec<Row>),
+    /// What this prompt has goes: all of it, or what is older than this.
+    Deleted {
+        prompt: &'static str,
+        older_than: Option<i64>,
+    },
+    /// In one transaction that also inserts.
+    DeletedAmong {
+        prompt: &'static str,
+        rows: Vec<Row>,
+    },
+    /// The events of one prompt become those of another, an hour later.
+    Moved {
+        from: &'static str,
+        to: &'static str,
+    },
+    /// The consumer folds.
+    Folded,
+    /// The consumer closes the days that are over at this time.
+    DaysKept(i64),
+}
+
+const PROMPTS: [&str; 4] = ["p", "P", "é", "💬"];
+
+/// Clock changes of the zones that the tests use: Berlin's two, those of St. John's when they were a minute after
+/// midnight, and those of today.
+const CLOCK_CHANGES: [i64; 6] =
+    [1_774_746_000, 1_792_890_000, 1_268_537_460, 1_289_097_060, 1_772_947_800, 1_793_507_400];
+
+/// Mostly around a clock change, to the second and to the day.
+fn at() -> impl Strategy<Value = i64> {
+    let near = (select(CLOCK_CHANGES.to_vec()), -5_400..5_400_i64).prop_map(|(change, off)| change + off);
+    let far = (select(CLOCK_CHANGES.to_vec()), -4..4_i64).prop_map(|(change, days)| change + days * 86_400);
+    prop_oneof![3 => near, 1 => far]
 }
 
 fn row() -> impl Strategy<Value = Row> {
     let kinds = (
         0..24_u8,
         select(vec!["impression", "selection", "completion", "completion", "skip", "feedback"]),
-        select(vec!["p", "P", "é", "💬"]),
+        select(PROMPTS.to_vec()),
         option::of(select(vec!["", "lens"])),
         option::of(select(vec!["genesis", "advocacy"])),
     );
@@ -54,15 +92,17 @@ fn row() -> impl Strategy<Value = Row> {
         -1.0..=1.0_f64,
         select(vec![0.000_000_5, -0.000_000_5, 0.000_05, -0.000_05, 1.0, -1.0, 0.0])
     ];
-    let numbers = (0..1000_u32, option::of(delta), option::of(prop_oneof![0..5_i32, Just(i32::MAX)]));
+    let numbers =
+        (at(), option::of(delta), option::of(prop_oneof![0..5_i32, Just(i32::MAX)]), option::of(0..8_i32));
     (kinds, numbers).prop_map(
-        |((shared_id, event_type, prompt, lens, stage), (second, entropy_delta, dwell_time_ms))| Row {
+        |((shared_id, event_type, prompt, lens, stage), (at, entropy_delta, dwell_time_ms, rank))| Row {
             shared_id,
             event_type,
             prompt,
             lens,
             stage,
-            second,
+            at,
+            rank,
             entropy_delta,
             dwell_time_ms,
         },
@@ -87,8 +127,23 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Any step of a writer, of an owner who changes and deletes, or of the consumer's upkeep.
+pub(crate) fn any_step() -> impl Strategy<Value = Step> {
+    let rows = || vec(row(), 1..12);
+    let prompt = || select(PROMPTS.to_vec());
+    prop_oneof![
+        4 => step(),
+        1 => rows().prop_map(Step::Upserted),
+        2 => (prompt(), option::of(at())).prop_map(|(prompt, older_than)| Step::Deleted { prompt, older_than }),
+        1 => (prompt(), rows()).prop_map(|(prompt, rows)| Step::DeletedAmong { prompt, rows }),
+        1 => (prompt(), prompt()).prop_map(|(from, to)| Step::Moved { from, to }),
+        2 => Just(Step::Folded),
+        1 => at().prop_map(Step::DaysKept),
+    ]
+}
+
 const COLUMNS: &str = "prompt_telemetry (id, event_type, prompt_id, session_id, \"timestamp\", context_lens_id, \
-                       context_stage, outcome_entropy_delta, outcome_dwell_time_ms)";
+                       context_stage, outcome_entropy_delta, outcome_dwell_time_ms, scoring_rank)";
 
 async fn insert(
     writer: &mut PgConnection,
@@ -99,13 +154,14 @@ async fn insert(
     let mut query = QueryBuilder::<Postgres>::new(format!("insert into {COLUMNS} "));
     query.push_values(rows, |mut values, row| {
         values.push_bind(id(row)).push_bind(row.event_type).push_bind(row.prompt).push("'s'");
-        values.push("'2020-01-01 00:00:00+00'::timestamptz + make_interval(secs => ");
-        values.push_bind_unseparated(f64::from(row.second)).push_unseparated(")");
+        values.push("to_timestamp(");
+        values.push_bind_unseparated(row.at).push_unseparated(")");
         values
             .push_bind(row.lens)
             .push_bind(row.stage)
             .push_bind(row.entropy_delta)
-            .push_bind(row.dwell_time_ms);
+            .push_bind(row.dwell_time_ms)
+            .push_bind(row.rank);
     });
     query.push(end).build().execute(writer).await?;
     Ok(())
@@ -116,11 +172,12 @@ async fn copy(writer: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error
         value.map_or("\\N".to_owned(), |value| value.to_string())
     }
     let lines = rows.iter().map(|row| {
-        let (minute, second) = (row.second / 60, row.second % 60);
+        let at = DateTime::from_timestamp(row.at, 0).unwrap().to_rfc3339();
         let (lens, stage) = (or_null(row.lens), or_null(row.stage));
         let (delta, dwell) = (or_null(row.entropy_delta), or_null(row.dwell_time_ms));
+        let rank = or_null(row.rank);
         format!(
-            "{}\t{}\t{}\ts\t2020-01-01 00:{minute:02}:{second:02}+00\t{lens}\t{stage}\t{delta}\t{dwell}\n",
+            "{}\t{}\t{}\ts\t{at}\t{lens}\t{stage}\t{delta}\t{dwell}\t{rank}\n",
             Uuid::new_v4(),
             row.event_type,
             row.prompt
@@ -132,7 +189,28 @@ async fn copy(writer: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error
     Ok(())
 }
 
-/// Does `step` and leaves no transaction open.
+/// Rows with ids of the pool, in the order of their ids, as every writer must have it: two of them would deadlock over the
+/// primary key otherwise.
+fn pooled(rows: &[Row]) -> (Vec<Row>, fn(&Row) -> Uuid) {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| row.shared_id);
+    (rows, |row| Uuid::from_u128(u128::from(row.shared_id)))
+}
+
+async fn delete(owner: &mut PgConnection, prompt: &str, older_than: Option<i64>) -> Result<(), sqlx::Error> {
+    let sql = "delete from prompt_telemetry where prompt_id = $1 and \"timestamp\" <= coalesce(to_timestamp($2), 'infinity')";
+    sqlx::query(sql).bind(prompt).bind(older_than).execute(owner).await.map(drop)
+}
+
+async fn delete_among(owner: &mut PgConnection, prompt: &str, rows: &[Row]) -> Result<(), sqlx::Error> {
+    run(owner, "begin").await?;
+    insert(owner, rows, |_| Uuid::new_v4(), "").await?;
+    delete(owner, prompt, None).await?;
+    insert(owner, rows, |_| Uuid::new_v4(), "").await?;
+    run(owner, "commit").await
+}
+
+/// Does `step` and leaves no transaction open. All but inserts need the owner's connection.
 pub(crate) async fn take(writer: &mut PgConnection, step: &Step) -> Result<(), sqlx::Error> {
     let fresh = |_: &Row| Uuid::new_v4();
     match step {
@@ -146,11 +224,8 @@ pub(crate) async fn take(writer: &mut PgConnection, step: &Step) -> Result<(), s
             run(writer, "commit").await
         }
         Step::MaybeDuplicates(rows) => {
-            // In the order of their ids, as every writer must, or two of them deadlock over the primary key.
-            let mut rows = rows.clone();
-            rows.sort_by_key(|row| row.shared_id);
-            let shared = |row: &Row| Uuid::from_u128(u128::from(row.shared_id));
-            insert(writer, &rows, shared, " on conflict do nothing").await
+            let (rows, id) = pooled(rows);
+            insert(writer, &rows, id, " on conflict do nothing").await
         }
         Step::RolledBack(rows) => {
             run(writer, "begin").await?;
@@ -175,5 +250,21 @@ pub(crate) async fn take(writer: &mut PgConnection, step: &Step) -> Result<(), s
             assert_eq!(refusal(&error).code(), "23505");
             Ok(())
         }
+        Step::Upserted(rows) => {
+            let (mut rows, id) = pooled(rows);
+            rows.dedup_by_key(|row| row.shared_id);
+            let change = " on conflict (id) do update set event_type = excluded.event_type, \
+                          \"timestamp\" = excluded.\"timestamp\"";
+            insert(writer, &rows, id, change).await
+        }
+        Step::Deleted { prompt, older_than } => delete(writer, prompt, *older_than).await,
+        Step::DeletedAmong { prompt, rows } => delete_among(writer, prompt, rows).await,
+        Step::Moved { from, to } => {
+            let sql = "update prompt_telemetry set prompt_id = $2, \"timestamp\" = \"timestamp\" + interval '1 hour', \
+                       scoring_rank = null where prompt_id = $1";
+            sqlx::query(sql).bind(from).bind(to).execute(writer).await.map(drop)
+        }
+        Step::Folded => run(writer, "select fold_prompt_pending()").await,
+        Step::DaysKept(at) => run(writer, &format!("select keep_prompt_days(to_timestamp({at}))")).await,
     }
 }

@@ -23,4 +23,5 @@ mod silence;
 mod stop;
 mod strangers;
 mod triggers;
+mod upkeep;
 mod waits;

@@ -77,7 +77,9 @@ async fn a_backup_login_dumps_every_row_or_is_told_that_it_cannot() {
         dump(url, &file, &arguments).await.unwrap();
         let to = TestDatabase::create().await;
         load(&to.superuser_url(), &file, &["pg_restore", "--exit-on-error"]).await.unwrap();
-        for table in ["prompt_telemetry", "prompt_aggregate", "prompt_total", "_sqlx_migrations"] {
+        for table in
+            ["prompt_telemetry", "prompt_pending", "prompt_slice", "prompt_setting", "_sqlx_migrations"]
+        {
             let rows = format!("select row(t.*)::text from {table} t order by 1");
             let wanted = column(&from.owner_url(), &rows).await;
             assert!(!wanted.is_empty(), "{table}");
@@ -101,12 +103,13 @@ fn migrate(database: &TestDatabase) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// A database with events of two writers at once, and so with two shards of each sum.
+/// A database with events of two writers at once, of which one's are folded and the other's pending.
 async fn filled() -> TestDatabase {
     let database = migrated().await;
     let mut slow = PgConnection::connect(&database.consumer_url()).await.unwrap();
     run(&mut slow, &format!("begin; {EVENTS}")).await;
     execute(&database.consumer_url(), EVENTS).await;
+    execute(&database.owner_url(), "select fold_prompt_pending(); select keep_prompt_days()").await;
     run(&mut slow, "commit").await;
     database
 }
