@@ -14,11 +14,14 @@ use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::patience::Patience;
 
-const LINGER: Duration = Duration::from_secs(2);
+/// How long the client may go on sending after the last answer, and how long it may be silent meanwhile. A system short of
+/// memory for its sockets drops segments; both ends then repeat theirs after pauses that double.
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_SILENCE: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 16 << 20;
 /// How long the client may leave a full window unread.
 const WRITE_STALL: Duration = Duration::from_secs(30);
@@ -34,8 +37,29 @@ pub struct Stream {
 }
 
 struct Closing {
-    deadline: Pin<Box<Sleep>>,
+    /// When there is no more waiting at all.
+    until: Instant,
+    /// When the client has been silent for too long.
+    silent: Pin<Box<Sleep>>,
     dropped: usize,
+}
+
+impl Closing {
+    fn new() -> Self {
+        Self { until: Instant::now() + LINGER, silent: Box::pin(sleep(LINGER_SILENCE)), dropped: 0 }
+    }
+
+    fn drop_bytes(&mut self, count: usize) {
+        self.dropped += count;
+        self.silent.as_mut().reset(self.until.min(Instant::now() + LINGER_SILENCE));
+    }
+
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.dropped >= LINGER_BYTES {
+            return Poll::Ready(());
+        }
+        self.silent.as_mut().poll(context)
+    }
 }
 
 impl Stream {
@@ -125,17 +149,16 @@ impl Write for Stream {
         if stream.closing.is_none() {
             ready!(Pin::new(&mut stream.tcp).poll_shutdown(context))?;
         }
-        let closing =
-            stream.closing.get_or_insert_with(|| Closing { deadline: Box::pin(sleep(LINGER)), dropped: 0 });
+        let closing = stream.closing.get_or_insert_with(Closing::new);
         loop {
-            if closing.dropped >= LINGER_BYTES || closing.deadline.as_mut().poll(context).is_ready() {
+            if closing.poll_over(context).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             let mut space = [MaybeUninit::uninit(); 16 * 1024];
             let mut buffer = ReadBuf::uninit(&mut space);
             // An error is as good as an end: nothing more will come.
             match ready!(Pin::new(&mut stream.tcp).poll_read(context, buffer.unfilled())) {
-                Ok(()) if !buffer.filled().is_empty() => closing.dropped += buffer.filled().len(),
+                Ok(()) if !buffer.filled().is_empty() => closing.drop_bytes(buffer.filled().len()),
                 Ok(()) | Err(_) => return Poll::Ready(Ok(())),
             }
         }

@@ -105,6 +105,19 @@ async fn neither_time_holds_while_a_body_comes() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_refused_may_send_on_for_seconds_and_finds_its_answer() {
+    let intake = Intake::start_alone(&[]).await;
+    let mut stream = TcpStream::connect(intake.address).await.unwrap();
+    stream.write_all(head(2 << 20).as_bytes()).await.unwrap();
+    // Slow as a system that is short of memory for its sockets. A reset would make a write fail.
+    for _ in 0..6 {
+        stream.write_all(&[b' '; 1_024]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 413"));
+}
+
+#[tokio::test]
 async fn a_connection_serves_many_requests() {
     let intake = Intake::start(&[]).await;
     let mut stream = TcpStream::connect(intake.address).await.unwrap();

@@ -34,8 +34,11 @@ pub async fn send(url: &str, count: usize) -> Answers {
     for _ in 0..count {
         let (address, all_there) = (address.to_owned(), Arc::clone(&all_there));
         clients.spawn(async move {
-            let answer = timeout(PATIENCE, exchange(&address, &all_there)).await;
-            answer.ok().and_then(Result::ok).unwrap_or_else(|| "no answer".to_owned())
+            match timeout(PATIENCE, exchange(&address, &all_there)).await {
+                Ok(Ok(code)) => code,
+                Ok(Err(error)) => format!("no answer: {error}"),
+                Err(_elapsed) => format!("no answer within {} s", PATIENCE.as_secs()),
+            }
         });
     }
     let mut answers = Answers::default();
@@ -45,22 +48,23 @@ pub async fn send(url: &str, count: usize) -> Answers {
     answers
 }
 
-/// Sends one body; returns the code of its answer.
+/// Sends one body; returns the code of its answer, or what was seen instead of one.
 async fn exchange(address: &str, all_there: &Barrier) -> std::io::Result<String> {
     let mut stream = connect(address, all_there).await?;
     let (mut reading, mut writing) = stream.split();
     let mut answer = Vec::new();
     let sent = tokio::select! {
-        sent = write_all_but_one(&mut writing) => sent.is_ok(),
-        _answered = reading.read_buf(&mut answer) => false,
+        sent = write_all_but_one(&mut writing) => format!("sent {sent:?}"),
+        answered = reading.read_buf(&mut answer) => format!("read {answered:?}"),
     };
     all_there.wait().await;
-    if sent {
+    if sent == "sent Ok(())" {
         // Refused meanwhile: then the answer is there to be read.
         let _refused = writing.write_all(b" ").await;
     }
-    let _reset = reading.read_to_end(&mut answer).await;
-    Ok(code(&String::from_utf8_lossy(&answer)))
+    let end = reading.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(code(&answer).unwrap_or_else(|| format!("no answer, but {answer:?}; {sent}, then {end:?}")))
 }
 
 /// A client that cannot connect must not keep the others waiting.
@@ -85,9 +89,9 @@ async fn write_all_but_one(writing: &mut (impl AsyncWriteExt + Unpin)) -> std::i
     writing.write_all(&piece[1..]).await
 }
 
-fn code(answer: &str) -> String {
-    let code = answer.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    code.unwrap_or("no answer").to_owned()
+fn code(answer: &str) -> Option<String> {
+    let rest = answer.split("\"code\":\"").nth(1)?;
+    rest.split('"').next().map(str::to_owned)
 }
 
 impl Answers {
@@ -142,7 +146,10 @@ mod tests {
             let breaches = answers(wrong).breaches(10);
             assert!(breaches.len() == 1 && breaches[0].contains(word), "{breaches:?}");
         }
-        assert_eq!(code("HTTP/1.1 503 X\r\n\r\n{\"status\":503,\"code\":\"body_memory\"}"), "body_memory");
-        assert_eq!(code(""), "no answer");
+        assert_eq!(
+            code("HTTP/1.1 503 X\r\n\r\n{\"status\":503,\"code\":\"body_memory\"}"),
+            Some("body_memory".to_owned())
+        );
+        assert_eq!(code(""), None);
     }
 }
